@@ -1,0 +1,50 @@
+"""
+SreError
+├── ToolError           told to the model, listed as "could not read"
+├── Transient           retried after retry_after_s
+├── NotFound
+├── Conflict            a stale save; load again and decide again
+├── Unreachable         a dependency did not answer; exit status 3
+└── ConfigError         at start only; exit status 2
+
+Messages are whole sentences that say what to do; they never hold raw exception text, tokens or foreign text.
+"""
+
+from __future__ import annotations
+
+
+class SreError(Exception):
+    """Base of every error that this product raises on purpose."""
+
+
+class ToolError(SreError):
+    """A read could not be done: `what` could not be read, because of `why`."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what} ({why})")
+        self.what = what
+        self.why = why
+
+
+class Transient(SreError):
+    """Worth trying again after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotFound(SreError):
+    """There is nothing under that id."""
+
+
+class Conflict(SreError):
+    """Somebody saved a newer version since this one was read."""
+
+
+class Unreachable(SreError):
+    """A dependency could not be reached; the sentence names it and says how to mend it."""
+
+
+class ConfigError(SreError):
+    """A setting is wrong; the sentence names it."""

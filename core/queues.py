@@ -1,0 +1,53 @@
+"""The three queues. A job is a name and ids; the worker that runs it looks up the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import redis
+
+if TYPE_CHECKING:
+    from rq import Queue
+
+QueueName = Literal["investigate", "remediate", "notify"]
+QUEUES: tuple[QueueName, ...] = ("investigate", "remediate", "notify")
+
+INVESTIGATE = "workers.jobs.investigate"  # (investigation id)
+ANSWER = "workers.jobs.answer"  # (request id)
+DELIVER = "workers.jobs.deliver"  # (message key)
+SHOW_INCIDENT = "workers.jobs.show_incident"  # (incident id): the card as it should read now
+
+TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}
+_KEEP_FAILED_S = 7 * 86_400
+
+
+class Queues:
+    """Puts jobs on queues."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+        self._queues: dict[str, Queue] = {}
+
+    def enqueue(self, queue: QueueName, job: str, *ids: str, delay_s: float = 0, front: bool = False) -> None:
+        """Run `job` with these ids on `queue`, at once or after `delay_s` seconds; retried three times when it fails."""
+        from datetime import timedelta
+
+        from rq import Retry
+
+        held = self._queue(queue)
+        retry = Retry(max=3, interval=[1, 5, 30])
+        if delay_s > 0:
+            held.enqueue_in(timedelta(seconds=delay_s), job, *ids, retry=retry, result_ttl=60, failure_ttl=_KEEP_FAILED_S)
+        else:
+            held.enqueue(job, *ids, at_front=front, retry=retry, result_ttl=60, failure_ttl=_KEEP_FAILED_S)
+
+    def waiting(self, queue: QueueName) -> int:
+        """How many jobs wait."""
+        return self._queue(queue).count
+
+    def _queue(self, name: QueueName) -> Queue:
+        from rq import Queue
+
+        if name not in self._queues:
+            self._queues[name] = Queue(name, connection=self._redis, default_timeout=TIMEOUT_S[name])
+        return self._queues[name]

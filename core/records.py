@@ -1,0 +1,47 @@
+"""The records and ports that every process holds. `workers.world` adds those that only workers may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import redis
+
+from core.ledger import Ledger
+from core.model import utc_now
+from core.queues import Queues
+from core.redis import connect
+from core.settings import Settings
+from core.stores import Incidents, Investigations, Outbox, Requests, Switches
+
+
+@dataclass(frozen=True)
+class Records:
+    """The system of record, the queues and the clock."""
+
+    settings: Settings
+    redis: redis.Redis
+    incidents: Incidents
+    investigations: Investigations
+    requests: Requests
+    outbox: Outbox
+    switches: Switches
+    ledger: Ledger
+    queues: Queues
+    now: Callable[[], datetime] = utc_now
+
+
+def open_records(
+    settings: Settings, client: redis.Redis | None = None, now: Callable[[], datetime] = utc_now
+) -> Records:
+    """The records in the configured Redis.
+
+    Raises: Unreachable, ConfigError.
+    """
+    client = client or connect(settings)
+    return Records(
+        settings=settings, redis=client, incidents=Incidents(client), investigations=Investigations(client),
+        requests=Requests(client), outbox=Outbox(client), switches=Switches(client),
+        ledger=Ledger(client, settings.secrets()), queues=Queues(client), now=now,
+    )  # fmt: skip

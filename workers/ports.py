@@ -1,0 +1,127 @@
+"""What workers need of the outside, in our own words; each has one adapter that speaks the vendor's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from core.diagnosis import Case, Draft, IncidentHit, RunbookHit
+from core.incident import Alert
+from core.model import Model, Moment
+from workers.runbook import Runbook
+
+
+class Cluster(Protocol):
+    """Read-only access to one Kubernetes API. Answers are the API's own JSON. Secrets are refused here already.
+
+    Every method raises ToolError (forbidden, absent, timed out, malformed), or Unreachable when nothing answers.
+    """
+
+    name: str  # the kube context
+    server: str  # "https://10.0.0.1:6443", for links
+
+    def get(self, path: str, **query: str | int) -> dict[str, Any]:
+        """One object or one page: `get("/api/v1/namespaces/shop/pods/checkout-1")`."""
+        ...
+
+    def items(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
+        """Every object of a list, read in pages of 500."""
+        ...
+
+    def serves(self, group_version: str, resource: str) -> bool:
+        """Whether the API has it: `serves("batch/v1", "cronjobs")`. Discovery is read once."""
+        ...
+
+    def logs(self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
+        """The last lines of one container's log, oldest first, not yet masked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Series:
+    """One time series: its labels, and (unix seconds, value) pairs, oldest first."""
+
+    labels: dict[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+class Metrics(Protocol):
+    """Prometheus' query API. Raises ToolError, or Unreachable when nothing answers."""
+
+    url: str
+
+    def instant(self, query: str, at: datetime | None = None) -> tuple[Series, ...]: ...
+    def range(self, query: str, start: datetime, end: datetime, step_s: int) -> tuple[Series, ...]: ...
+    def names(self, matching: str) -> tuple[str, ...]:
+        """Metric names that match a regular expression."""
+        ...
+
+    def link(self, query: str) -> str:
+        """Where a person sees the graph."""
+        ...
+
+
+class Alerts(Protocol):
+    """Alertmanager's API v2, read only. Raises ToolError, or Unreachable when nothing answers."""
+
+    def firing(self) -> tuple[Alert, ...]: ...
+    def link(self, alert: Alert) -> str: ...
+
+
+class PastIncident(Model):
+    """What is remembered of an ended incident."""
+
+    id: str
+    title: str
+    text: str  # symptoms and cause, for the search
+    outcome: str  # "rolled back, held"
+    at: Moment
+
+
+class Indexed(Model):
+    """What indexing did, in documents."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    chunks: int = 0  # written now
+
+
+class Memory(Protocol):
+    """Runbooks and past incidents, searched by meaning and by words. Scores are cosine similarities."""
+
+    def search_runbooks(self, text: str, limit: int = 5) -> tuple[RunbookHit, ...]: ...
+    def search_runbooks_batch(self, texts: Sequence[str], limit: int = 5) -> tuple[tuple[RunbookHit, ...], ...]: ...
+    def search_incidents(self, text: str, limit: int = 5) -> tuple[IncidentHit, ...]: ...
+    def runbook(self, runbook_id: str) -> Runbook | None: ...
+    def runbooks(self) -> tuple[Runbook, ...]:
+        """All of them, whole; front matter parsed."""
+        ...
+
+    def index(
+        self, roots: Iterable[Path], on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Indexed:
+        """Bring the runbooks below these files and folders up to date: new and changed ones by content, and those
+        that are gone from these roots removed. `on_progress(done, total)` counts documents."""
+        ...
+
+    def remember(self, incident: PastIncident) -> None:
+        """Safe to repeat: the same id replaces."""
+        ...
+
+
+class Step(Model):
+    """One thing that a reasoner does, for the progress shown to people."""
+
+    title: str  # "Reading logs of checkout"
+    status: Literal["running", "done", "failed"]
+
+
+class Reasoner(Protocol):
+    """Explains a case. Never raises for the model's mistakes; raises Unreachable when it cannot be asked at all."""
+
+    def explain(self, case: Case, on_step: Callable[[Step], None]) -> Draft: ...
