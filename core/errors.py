@@ -4,6 +4,7 @@ SreError
 ├── Transient           retried after retry_after_s
 ├── NotFound
 ├── Conflict            a stale save; load again and decide again
+├── Refused             the other side said no, and will again; `code` is its own word
 ├── Unreachable         a dependency did not answer; exit status 3
 └── ConfigError         at start only; exit status 2
 
@@ -40,6 +41,14 @@ class NotFound(SreError):
 
 class Conflict(SreError):
     """Somebody saved a newer version since this one was read."""
+
+
+class Refused(SreError):
+    """The other side said no, and would again. `code` is its own word for why, such as "is_archived"."""
+
+    def __init__(self, what: str, code: str) -> None:
+        super().__init__(f"{what}: {code}")
+        self.code = code
 
 
 class Unreachable(SreError):

@@ -13,6 +13,7 @@ import redis
 from core.errors import Conflict
 from core.mask import mask
 from core.model import Model, Moment
+from core.redis import as_text
 
 GENESIS = "0" * 64
 _PAGE = 1000
@@ -69,7 +70,7 @@ class Ledger:
         """
         clean = json.loads(mask(json.dumps(data or {}, default=str), self._secrets)) if data else {}
         for _ in range(100):
-            last: bytes = self._redis.lindex(self._key, -1) or b""
+            last = as_text(self._redis.lindex(self._key, -1))
             before = Entry.model_validate_json(last) if last else None
             draft = Entry(
                 seq=before.seq + 1 if before else 1, at=at, event=event, actor=actor, incident=incident, data=clean,
@@ -89,14 +90,14 @@ class Ledger:
 
     def of_incident(self, incident: str) -> tuple[Entry, ...]:
         """The entries of one incident, oldest first; empty when there are none."""
-        seqs: list[bytes] = self._redis.lrange(f"{self._key}:{incident}", 0, -1)
+        seqs = self._redis.lrange(f"{self._key}:{incident}", 0, -1)
         found = (self._redis.lindex(self._key, int(seq) - 1) for seq in seqs)
         return tuple(Entry.model_validate_json(raw) for raw in found if raw)
 
     def head(self) -> tuple[int, str]:
         """The number and hash of the last entry; (0, GENESIS) when empty."""
-        last: bytes | None = self._redis.lindex(self._key, -1)
-        if last is None:
+        last = self._redis.lindex(self._key, -1)
+        if not last:
             return 0, GENESIS
         entry = Entry.model_validate_json(last)
         return entry.seq, entry.hash

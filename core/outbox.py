@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
-from core.model import Model
+from core.model import Model, Moment
 
 
 class View(Model):
@@ -21,6 +21,23 @@ class View(Model):
         return hashlib.sha256(orjson.dumps([self.text, self.blocks])).hexdigest()[:16]
 
 
+class Task(Model):
+    """One line of a plan of tasks."""
+
+    id: str
+    title: str
+    status: Literal["pending", "in_progress", "complete", "error"] = "pending"
+
+
+class Stream(Model):
+    """Progress that Slack can show as a live plan of tasks, to the person who asked."""
+
+    user: str
+    team: str
+    tasks: tuple[Task, ...]
+    ended: bool = False
+
+
 class Message(Model):
     """One message, found again by its key: putting a new view under the same key edits it."""
 
@@ -29,8 +46,19 @@ class Message(Model):
     view: View
     under: str | None = None  # key of the message in whose thread it belongs
     thread_ts: str | None = None  # or the thread itself
+    stream: Stream | None = None  # shown live while it runs, where the workspace supports it
     incident: str | None = None
+    # From here on the notifier writes.
     ts: str | None = None  # set once posted
+    permalink: str | None = None
     posted: str | None = None  # digest of the view that Slack shows
     attempted: bool = False  # a post was begun; look before posting again
+    streaming_since: Moment | None = None  # a stream is open
+    streamed: tuple[Task, ...] = ()  # tasks as Slack shows them
+    failures: int = 0  # deliveries in a row that Slack put off
     version: int = 0
+
+    def as_posted(self, before: Message) -> Message:
+        """This wish, with what the notifier knows of the message from `before`."""
+        known = ("ts", "permalink", "posted", "attempted", "streaming_since", "streamed", "failures", "version")
+        return self.model_copy(update={name: getattr(before, name) for name in known})

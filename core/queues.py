@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import redis
 
@@ -16,6 +16,7 @@ INVESTIGATE = "workers.jobs.investigate"  # (investigation id)
 ANSWER = "workers.jobs.answer"  # (request id)
 DELIVER = "workers.jobs.deliver"  # (message key)
 SHOW_INCIDENT = "workers.jobs.show_incident"  # (incident id): the card as it should read now
+PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}
 _KEEP_FAILED_S = 7 * 86_400
@@ -29,17 +30,21 @@ class Queues:
         self._queues: dict[str, Queue] = {}
 
     def enqueue(self, queue: QueueName, job: str, *ids: str, delay_s: float = 0, front: bool = False) -> None:
-        """Run `job` with these ids on `queue`, at once or after `delay_s` seconds; retried three times when it fails."""
+        """Run `job` with these ids on `queue`, now or after `delay_s` seconds; a failed one is tried three times more."""
         from datetime import timedelta
 
         from rq import Retry
 
         held = self._queue(queue)
-        retry = Retry(max=3, interval=[1, 5, 30])
+        options: dict[str, Any] = {
+            "retry": Retry(max=3, interval=[1, 5, 30]),
+            "result_ttl": 60,
+            "failure_ttl": _KEEP_FAILED_S,
+        }
         if delay_s > 0:
-            held.enqueue_in(timedelta(seconds=delay_s), job, *ids, retry=retry, result_ttl=60, failure_ttl=_KEEP_FAILED_S)
+            held.enqueue_in(timedelta(seconds=delay_s), job, *ids, **options)
         else:
-            held.enqueue(job, *ids, at_front=front, retry=retry, result_ttl=60, failure_ttl=_KEEP_FAILED_S)
+            held.enqueue(job, *ids, at_front=front, **options)
 
     def waiting(self, queue: QueueName) -> int:
         """How many jobs wait."""
@@ -47,7 +52,11 @@ class Queues:
 
     def _queue(self, name: QueueName) -> Queue:
         from rq import Queue
+        from rq.serializers import JSONSerializer
 
         if name not in self._queues:
-            self._queues[name] = Queue(name, connection=self._redis, default_timeout=TIMEOUT_S[name])
+            # JSON, not pickle: whoever can write to Redis must not thereby run code here.
+            self._queues[name] = Queue(
+                name, connection=self._redis, default_timeout=TIMEOUT_S[name], serializer=JSONSerializer
+            )
         return self._queues[name]

@@ -117,6 +117,11 @@ def claim(client: redis.Redis) -> None:
     client.client_setname(_name(os.getpid()))
 
 
+def as_text(raw: object) -> str:
+    """What Redis answered, as text; "" for nothing. Answers are bytes, since RQ wants its connection undecoded."""
+    return raw.decode() if isinstance(raw, bytes) else str(raw or "")
+
+
 def _name(pid: int) -> str:
     return f"sre-bot-{pid}"
 

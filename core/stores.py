@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -14,6 +14,7 @@ from core.errors import Conflict, NotFound
 from core.incident import Incident
 from core.model import Model
 from core.outbox import Message
+from core.redis import as_text
 from core.request import Request
 
 PREFIX = "sre:"
@@ -44,14 +45,14 @@ class Table(Generic[V]):
     return 1
     """
 
-    def __init__(self, client: redis.Redis, name: str, parse: Callable[[bytes], V]) -> None:
+    def __init__(self, client: redis.Redis, name: str, parse: Callable[[str | bytes], V]) -> None:
         self._redis = client
         self._prefix = f"{PREFIX}{name}:"
         self._parse = parse
         self._script = client.register_script(self._SAVE)
 
     def find(self, key: str) -> V | None:
-        raw: bytes | None = self._redis.hget(self._prefix + key, "json")
+        raw = self._redis.hget(self._prefix + key, "json")
         return self._parse(raw) if raw else None
 
     def get(self, key: str) -> V:
@@ -125,14 +126,22 @@ class Incidents:
         name = f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
         if self._redis.set(name, incident_id, nx=True):
             return incident_id
-        held: bytes | None = self._redis.get(name)
-        return held.decode() if held else self.claim(key, incident_id)
+        return as_text(self._redis.get(name)) or self.claim(key, incident_id)
 
     def release(self, key: str, incident_id: str) -> None:
         """Let the next alert of `key` open a new incident; nothing happens when another owns it."""
         name = f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
         script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
         self._redis.eval(script, 1, name, incident_id)
+
+    def bind_thread(self, channel: str, thread_ts: str, incident_id: str) -> None:
+        """Remember whose thread this is."""
+        self._redis.set(f"{PREFIX}incident-of-thread:{channel}:{thread_ts}", incident_id)
+
+    def of_thread(self, channel: str, thread_ts: str) -> Incident | None:
+        """The incident that a thread belongs to."""
+        held = as_text(self._redis.get(f"{PREFIX}incident-of-thread:{channel}:{thread_ts}"))
+        return self.find(held) if held else None
 
     def open(self) -> tuple[Incident, ...]:
         """The open ones, newest first."""
@@ -151,9 +160,9 @@ class Incidents:
         recent = tuple(i for i in self._load(ids) if not i.is_open)
         return tuple(sorted((*self.open(), *recent), key=lambda i: i.opened_at, reverse=True))
 
-    def _load(self, ids: list[bytes]) -> Iterator[Incident]:
+    def _load(self, ids: Iterable[object]) -> Iterator[Incident]:
         for raw in ids:
-            found = self._table.find(raw.decode())
+            found = self._table.find(as_text(raw))
             if found:
                 yield found
 
@@ -205,7 +214,7 @@ class Requests:
 
     def get(self, request_id: str) -> Request:
         """Raises: NotFound."""
-        raw: bytes | None = self._redis.get(f"{PREFIX}request:{request_id}")
+        raw = self._redis.get(f"{PREFIX}request:{request_id}")
         if raw is None:
             raise NotFound("That request is more than a week old; ask again.")
         return Request.model_validate_json(raw)
@@ -233,14 +242,7 @@ class Outbox:
         """Say how a message should read; what was posted of it before is kept. The last writer's text stands."""
         for _ in range(100):
             before = self._table.find(message.key)
-            wanted = message.model_copy(
-                update={
-                    "version": before.version if before else 0,
-                    "ts": before.ts if before else None,
-                    "posted": before.posted if before else None,
-                    "attempted": before.attempted if before else False,
-                }
-            )
+            wanted = message.as_posted(before) if before else message
             try:
                 return self._table.save(message.key, wanted)
             except Conflict:
@@ -262,8 +264,8 @@ class Switches:
         self._redis.set(f"{PREFIX}switch:{name}", value, ex=for_s)
 
     def find(self, name: str) -> str | None:
-        raw: bytes | None = self._redis.get(f"{PREFIX}switch:{name}")
-        return raw.decode() if raw is not None else None
+        raw = self._redis.get(f"{PREFIX}switch:{name}")
+        return None if raw is None else as_text(raw)
 
     def clear(self, name: str) -> None:
         self._redis.delete(f"{PREFIX}switch:{name}")
@@ -277,5 +279,5 @@ class Switches:
 
     def unreachable(self) -> dict[str, datetime]:
         """Name to since when."""
-        held: dict[bytes, bytes] = self._redis.hgetall(PREFIX + "unreachable")
-        return {name.decode(): datetime.fromisoformat(at.decode()) for name, at in sorted(held.items())}
+        held = {as_text(name): as_text(at) for name, at in self._redis.hgetall(PREFIX + "unreachable").items()}
+        return {name: datetime.fromisoformat(at) for name, at in sorted(held.items())}

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from core.diagnosis import Case, Draft, IncidentHit, RunbookHit
 from core.incident import Alert
 from core.model import Model, Moment
+from core.outbox import Message, Task, View
 from workers.runbook import Runbook
 
 
@@ -111,6 +112,28 @@ class Memory(Protocol):
 
     def remember(self, incident: PastIncident) -> None:
         """Safe to repeat: the same id replaces."""
+        ...
+
+
+class Slack(Protocol):
+    """What the notifier needs of Slack. Raises Transient (with Slack's own delay), Unclear when a post may or may not
+    have happened, and Refused with Slack's error code."""
+
+    def post(self, message: Message) -> str:
+        """The new message's ts."""
+        ...
+
+    def edit(self, message: Message) -> None: ...
+    def find_posted(self, message: Message) -> str | None:
+        """The ts of the message with this key, if an earlier try did arrive."""
+        ...
+
+    def permalink(self, channel: str, ts: str) -> str: ...
+    def start_stream(self, message: Message) -> str: ...
+    def append_stream(self, message: Message, tasks: Sequence[Task]) -> None: ...
+    def stop_stream(self, message: Message, tasks: Sequence[Task]) -> None: ...
+    def respond(self, response_url: str, view: View) -> None:
+        """Answer a command or click where only its author sees it."""
         ...
 
 

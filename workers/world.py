@@ -6,16 +6,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.records import Records
-from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner
+from core.settings import Settings
+from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner, Slack
 
 
 @dataclass(frozen=True)
-class World:
-    """The ports of one worker. A port that is not configured is None, and what needs it says "could not read"."""
+class Outside:
+    """The read-only outside that the loop looks at. A port that is not configured is None."""
 
-    records: Records | None  # None for one-off commands that keep nothing
+    settings: Settings
     cluster: Callable[[str | None], Cluster]  # by catalogue name; raises Unreachable, ConfigError
     metrics: Callable[[str | None], Metrics | None]
     alerts: Alerts | None
     memory: Memory
     reasoner: Reasoner
+
+
+@dataclass(frozen=True)
+class World:
+    """One worker's ports."""
+
+    records: Records
+    outside: Outside
+    slack: Slack | None  # None without a token: messages wait in the outbox
+
+
+_held: list[World] = []
+
+
+def use(world: World) -> None:
+    """Make this the process's world; its entry calls this once, before any job runs."""
+    _held[:] = [world]
+
+
+def current() -> World:
+    """The world that the process's entry built. Only jobs' first lines call this."""
+    if not _held:
+        raise RuntimeError("no world: a job ran outside a worker")
+    return _held[0]

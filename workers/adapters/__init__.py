@@ -1,0 +1,1 @@
+"""One adapter a vendor: their errors and shapes end here."""

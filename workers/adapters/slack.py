@@ -1,0 +1,136 @@
+"""Slack's Web API, as the notifier needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Refused, Transient
+from core.outbox import Message, Task, View
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+METADATA_EVENT = "sre_bot_message"  # every member can read metadata: the key is all it holds
+TIMEOUT_S = 10
+_LOOK_BACK = 100  # messages read when asking whether an unclear post arrived
+_BUSY = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+
+
+class SlackAdapter:
+    """Implements workers.ports.Slack over slack_sdk. Slack's own waiting is done by the queue, not in here."""
+
+    def __init__(self, settings: Settings) -> None:
+        from slack_sdk import WebClient
+
+        token = settings.slack_bot_token
+        # A retried post can appear twice, so the SDK retries nothing; the notifier looks first and then posts again.
+        self._web: WebClient = WebClient(
+            token=token.get_secret_value() if token else None,
+            base_url=settings.slack_api_url, timeout=TIMEOUT_S, retry_handlers=[],
+        )  # fmt: skip
+
+    def post(self, message: Message) -> str:
+        answer = _call(
+            lambda: self._web.chat_postMessage(
+                channel=message.channel, thread_ts=message.thread_ts, text=message.view.text,
+                blocks=list(message.view.blocks) or None, metadata=_metadata(message),
+                unfurl_links=False, unfurl_media=False, link_names=False, parse="none",
+            )
+        )  # fmt: skip
+        return str(answer["ts"])
+
+    def edit(self, message: Message) -> None:
+        _call(
+            lambda: self._web.chat_update(
+                channel=message.channel, ts=str(message.ts), text=message.view.text,
+                blocks=list(message.view.blocks), metadata=_metadata(message), link_names=False, parse="none",
+            )
+        )  # fmt: skip
+
+    def find_posted(self, message: Message) -> str | None:
+        read: Callable[[], Any]
+        if message.thread_ts:
+            thread_ts = message.thread_ts
+            read = lambda: self._web.conversations_replies(  # noqa: E731
+                channel=message.channel, ts=thread_ts, limit=_LOOK_BACK, include_all_metadata=True
+            )
+        else:
+            read = lambda: self._web.conversations_history(  # noqa: E731
+                channel=message.channel, limit=_LOOK_BACK, include_all_metadata=True
+            )
+        for found in _call(read).get("messages", []):
+            metadata = found.get("metadata") or {}
+            if metadata.get("event_type") == METADATA_EVENT and metadata["event_payload"].get("key") == message.key:
+                return str(found["ts"])
+        return None
+
+    def permalink(self, channel: str, ts: str) -> str:
+        return str(_call(lambda: self._web.chat_getPermalink(channel=channel, message_ts=ts))["permalink"])
+
+    def start_stream(self, message: Message) -> str:
+        stream = message.stream
+        assert stream and message.thread_ts
+        thread_ts = message.thread_ts
+        answer = _call(
+            lambda: self._web.chat_startStream(
+                channel=message.channel, thread_ts=thread_ts, recipient_user_id=stream.user,
+                recipient_team_id=stream.team, task_display_mode="plan", chunks=_chunks(stream.tasks),
+            )
+        )  # fmt: skip
+        return str(answer["ts"])
+
+    def append_stream(self, message: Message, tasks: Sequence[Task]) -> None:
+        _call(
+            lambda: self._web.chat_appendStream(channel=message.channel, ts=str(message.ts), chunks=_chunks(tasks))
+        )
+
+    def stop_stream(self, message: Message, tasks: Sequence[Task]) -> None:
+        _call(
+            lambda: self._web.chat_stopStream(
+                channel=message.channel, ts=str(message.ts), chunks=_chunks(tasks) or None, metadata=_metadata(message)
+            )
+        )
+
+    def respond(self, response_url: str, view: View) -> None:
+        from slack_sdk.webhook import WebhookClient
+
+        client = WebhookClient(response_url, timeout=TIMEOUT_S, retry_handlers=[])
+
+        def send() -> dict[str, Any]:
+            answer = client.send(text=view.text, blocks=list(view.blocks) or None, response_type="ephemeral")
+            if answer.status_code != 200:
+                raise Refused("Slack refused the answer", answer.body[:60])
+            return {}
+
+        _call(send)
+
+
+def _metadata(message: Message) -> dict[str, Any]:
+    return {"event_type": METADATA_EVENT, "event_payload": {"key": message.key}}
+
+
+def _chunks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    return [{"type": "task_update", "id": task.id, "title": task.title, "status": task.status} for task in tasks]
+
+
+def _call(request: Callable[[], Any]) -> Any:
+    """Make a request; every way it can fail becomes Transient or Refused."""
+    import http.client
+
+    from slack_sdk.errors import SlackApiError, SlackClientError
+
+    try:
+        return request()
+    except SlackApiError as error:
+        code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
+        status = getattr(error.response, "status_code", 0)
+        if status == 429 or status >= 500 or code in _BUSY:
+            headers = getattr(error.response, "headers", {}) or {}
+            delay = next((v for k, v in headers.items() if k.lower() == "retry-after"), "1")
+            raise Transient("Slack asked to wait", float(delay) if str(delay).isdigit() else 1.0) from error
+        detail = (error.response.get("response_metadata") or {}).get("messages") if hasattr(error.response, "get") else None
+        raise Refused(f"Slack refused ({'; '.join(detail)[:200]})" if detail else "Slack refused", code) from error
+    except (SlackClientError, OSError, http.client.HTTPException) as error:
+        raise Transient("Slack did not answer", 2.0) from error

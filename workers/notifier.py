@@ -1,0 +1,178 @@
+"""Makes Slack show what the outbox says, message by message.
+
+A message is a wish under a key: posted once, edited when the wish changed, never posted twice. A post whose answer was
+lost is looked up by its key before another try. What Slack puts off comes back through the queue, so nothing is lost
+and no worker waits.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from core.errors import NotFound, Refused, Transient
+from core.log import get_logger
+from core.outbox import Message, View
+from core.queues import DELIVER, SHOW_INCIDENT
+from core.records import Records
+from workers.ports import Slack
+
+log = get_logger(__name__)
+
+PACE_S = 1.0  # Slack: about one post a second a channel
+STREAM_LASTS = timedelta(minutes=4)  # Slack ends a stream after about 5 minutes
+_LOCK_S = 60.0
+_LONGEST_DELAY_S = 60.0
+_NO_STREAMING = "slack.no_streaming"
+_GONE = {"channel_not_found", "not_in_channel", "is_archived", "restricted_action"}
+_TOO_RICH = {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format", "msg_too_long"}
+_NO_STREAM = {
+    "unknown_method", "method_not_supported_for_channel_type", "not_allowed_token_type", "missing_scope",
+    "missing_recipient_user_id", "missing_recipient_team_id", "invalid_arguments", "feature_not_enabled",
+    "message_not_in_streaming_state", "streaming_not_supported",
+}  # fmt: skip
+
+
+def deliver(key: str, records: Records, slack: Slack) -> None:
+    """Bring one message up to date in Slack. Safe to repeat."""
+    with records.redis.lock(f"sre:delivering:{key}", timeout=_LOCK_S, blocking_timeout=_LOCK_S):
+        try:
+            message = _placed(records.outbox.get(key), records, slack)
+            _show(message, records, slack)
+        except Transient as error:
+            failed = records.outbox.update(key, lambda m: m.model_copy(update={"failures": m.failures + 1}))
+            delay_s = max(error.retry_after_s, min(_LONGEST_DELAY_S, 2.0 ** min(failed.failures, 8) / 2))
+            log.info("delivery_put_off", key=key, failures=failed.failures, delay_s=delay_s)
+            records.switches.mark_unreachable("Slack", records.now())
+            records.queues.enqueue("notify", DELIVER, key, delay_s=delay_s)
+        else:
+            records.switches.mark_reachable("Slack")
+
+
+def _placed(message: Message, records: Records, slack: Slack) -> Message:
+    """The message with its thread known; the message it answers goes first."""
+    if message.thread_ts or not message.under:
+        return message
+    parent = records.outbox.get(message.under)
+    if not parent.ts:
+        deliver(message.under, records, slack)
+        parent = records.outbox.get(message.under)
+    if not parent.ts:
+        raise Transient("the message above is not posted yet", 1.0)
+    place = {"thread_ts": parent.thread_ts or parent.ts, "channel": parent.channel}
+    return records.outbox.update(message.key, lambda m: m.model_copy(update=place))
+
+
+def _show(message: Message, records: Records, slack: Slack) -> None:
+    if _streams(message, records):
+        try:
+            message = _stream(message, records, slack)
+        except Refused as error:
+            if error.code not in _NO_STREAM:
+                log.warning("stream_refused", key=message.key, code=error.code)
+            records.switches.set(_NO_STREAMING, error.code, for_s=86_400)
+            message = records.outbox.update(message.key, lambda m: m.model_copy(update={"streaming_since": None}))
+        if message.streaming_since:
+            return
+    digest = message.view.digest()
+    if message.posted == digest:
+        return
+    message = _edit(message, records, slack) if message.ts else _post(message, records, slack)
+    done = {"posted": digest, "failures": 0}
+    records.outbox.update(message.key, lambda m: m.model_copy(update=done))
+
+
+def _post(message: Message, records: Records, slack: Slack) -> Message:
+    ts = slack.find_posted(message) if message.attempted else None
+    if ts is None:
+        message = records.outbox.update(message.key, lambda m: m.model_copy(update={"attempted": True}))
+        _keep_pace(message.channel, records)
+        try:
+            ts = slack.post(message)
+        except Refused as error:
+            message, ts = _post_anyhow(message, error, records, slack)
+    posted = {"ts": ts, "channel": message.channel}
+    message = records.outbox.update(message.key, lambda m: m.model_copy(update=posted))
+    if message.incident and not message.thread_ts:
+        _bind(message, records, slack)
+    return message
+
+
+def _post_anyhow(message: Message, error: Refused, records: Records, slack: Slack) -> tuple[Message, str]:
+    """A refused message still reaches people: plainer, or in the fallback channel."""
+    log.warning("post_refused", key=message.key, code=error.code, why=str(error))
+    if error.code in _TOO_RICH:
+        return message, slack.post(message.model_copy(update={"view": plain(message.view)}))
+    fallback = records.settings.config.channels.fallback or records.settings.channel
+    if error.code in _GONE and fallback and fallback != message.channel:
+        moved = message.model_copy(update={"channel": fallback, "thread_ts": None})
+        return moved, slack.post(moved)
+    raise error
+
+
+def plain(view: View) -> View:
+    """The same message as plain sections, for a workspace that does not know a block or finds it too large."""
+    from blocks.parts import plain_sections
+
+    return View(text=view.text, blocks=plain_sections(view))
+
+
+def _edit(message: Message, records: Records, slack: Slack) -> Message:
+    try:
+        slack.edit(message)
+    except Refused as error:
+        if error.code == "message_not_found":  # somebody deleted it; people still need what it says
+            message = records.outbox.update(message.key, lambda m: m.model_copy(update={"ts": None, "attempted": False}))
+            return _post(message, records, slack)
+        if error.code not in _TOO_RICH:
+            raise
+        slack.edit(message.model_copy(update={"view": plain(message.view)}))
+    return message
+
+
+def _bind(card: Message, records: Records, slack: Slack) -> None:
+    """The card is up: its thread is the incident's, and its next version links to it."""
+    incident_id, ts = str(card.incident), str(card.ts)
+    link = slack.permalink(card.channel, ts)
+    records.outbox.update(card.key, lambda m: m.model_copy(update={"permalink": link}))
+    records.incidents.bind_thread(card.channel, ts, incident_id)
+    try:
+        place = {"thread_ts": ts, "channel": card.channel}
+        records.incidents.update(incident_id, lambda i: i.model_copy(update=place))
+    except NotFound:
+        return
+    records.queues.enqueue("notify", SHOW_INCIDENT, incident_id)
+
+
+def _streams(message: Message, records: Records) -> bool:
+    """Whether the progress is shown live: somebody asked, it goes on, and the workspace can."""
+    if not message.stream or not message.thread_ts:
+        return False
+    if message.streaming_since:
+        return True
+    return not message.ts and not message.stream.ended and not records.switches.find(_NO_STREAMING)
+
+
+def _stream(message: Message, records: Records, slack: Slack) -> Message:
+    """Start, go on with, or end the live plan; afterwards `streaming_since` is set while it is open."""
+    stream = message.stream
+    assert stream is not None  # `_streams` looked
+    if not message.streaming_since:
+        ts = slack.start_stream(message)
+        began = {"ts": ts, "streaming_since": records.now(), "streamed": stream.tasks}
+        return records.outbox.update(message.key, lambda m: m.model_copy(update=began))
+    changed = tuple(task for task in stream.tasks if task not in message.streamed)
+    if stream.ended or records.now() - message.streaming_since > STREAM_LASTS:
+        slack.stop_stream(message, changed)
+        ended = {"streaming_since": None, "streamed": stream.tasks, "posted": None}
+        return records.outbox.update(message.key, lambda m: m.model_copy(update=ended))
+    if changed:
+        slack.append_stream(message, changed)
+    return records.outbox.update(message.key, lambda m: m.model_copy(update={"streamed": stream.tasks}))
+
+
+def _keep_pace(channel: str, records: Records) -> None:
+    """Wait out the rest of the second since this channel's last message."""
+    name = f"sre:pace:{channel}"
+    while not records.redis.set(name, 1, px=int(PACE_S * 1000), nx=True):
+        time.sleep(max(int(records.redis.pttl(name)), 10) / 1000)
