@@ -80,7 +80,7 @@ def start_embedded(data_dir: Path) -> Path:
     except OSError as error:
         raise ConfigError(f"{folder} cannot be made: {error.strerror}. Point SRE_DATA_DIR elsewhere.") from error
     socket = _socket_path(folder)
-    with _locked(folder / "start.lock"):
+    with _locked(socket.parent / f"{socket.name}.lock"):
         if _answers(socket):
             return socket
         with (folder / "redis.log").open("ab") as log:
@@ -100,30 +100,21 @@ def start_embedded(data_dir: Path) -> Path:
     raise Unreachable(f"The embedded Redis did not start; its log is {folder / 'redis.log'}.")
 
 
-def stop_embedded(data_dir: Path) -> None:
-    """Stop the embedded server if no other process uses it; harmless when it is not running."""
-    socket = _socket_path(data_dir / "redis")
-    with contextlib.suppress(redis.RedisError, OSError), _locked(data_dir / "redis" / "start.lock"):
-        client = redis.Redis(unix_socket_path=str(socket))
-        own = os.getpid()
-        names = {entry.get("name", "") for entry in client.client_list()}
-        client.client_setname(f"closing-{own}")
-        if not {name for name in names if name and name != _name(own)}:
-            client.shutdown(nosave=True)
-
-
-def claim(client: redis.Redis) -> None:
-    """Mark this connection's process as a user of the embedded server."""
-    client.client_setname(_name(os.getpid()))
+def release(settings: Settings, client: redis.Redis) -> None:
+    """Close the connection; the last process to leave the embedded server stops it. Harmless to repeat."""
+    client.close()
+    if settings.redis_url:
+        return
+    socket = _socket_path(settings.data_dir / "redis")
+    with contextlib.suppress(redis.RedisError, OSError), _locked(socket.parent / f"{socket.name}.lock"):
+        last = redis.Redis(unix_socket_path=str(socket))
+        if len({entry["addr"] + entry["id"] for entry in last.client_list()}) <= 1:
+            last.shutdown(nosave=True)  # the append-only file already holds everything
 
 
 def as_text(raw: object) -> str:
     """What Redis answered, as text; "" for nothing. Answers are bytes, since RQ wants its connection undecoded."""
     return raw.decode() if isinstance(raw, bytes) else str(raw or "")
-
-
-def _name(pid: int) -> str:
-    return f"sre-bot-{pid}"
 
 
 def _socket_path(folder: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Commands that need stored state alone; those that need the outside are in workers/commands."""
