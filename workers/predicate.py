@@ -1,0 +1,122 @@
+"""What a runbook's front matter can ask of the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from core.model import Model
+from core.observation import Condition
+
+
+class Regex(Protocol):
+    """A compiled pattern; matching takes time linear in the text, whatever the pattern."""
+
+    def search(self, text: str) -> Any: ...
+
+
+@lru_cache(maxsize=2000)
+def compiled(pattern: str) -> Regex:
+    """The pattern, case-insensitive, by RE2: log lines are foreign text, and backtracking would let one hang us.
+
+    Raises: ValueError with RE2's reason.
+    """
+    import re2
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    try:
+        regex: Regex = re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0]
+        raise ValueError(
+            f"not a regular expression: {reason.decode() if isinstance(reason, bytes) else reason}"
+        ) from error
+    return regex
+
+
+def _check_pattern(pattern: str) -> str:
+    compiled(pattern)
+    return pattern
+
+
+def as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1), BeforeValidator(as_list)]
+Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(as_list)]
+
+
+class FindingTest(Model):
+    """A finding with one of these conditions; every part that is given must hold. A bare name is its condition."""
+
+    condition: Annotated[tuple[Condition, ...], Field(min_length=1), BeforeValidator(as_list)]
+    severity: Annotated[tuple[Literal["critical", "warning", "info"], ...], BeforeValidator(as_list)] = ()
+    kind: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()  # of the object: Pod, Job, Node
+    container: Pattern | None = None
+    message: Pattern | None = None
+
+
+class ChangeTest(Model):
+    """A rollout at most this long before the fault began."""
+
+    within_minutes: int = Field(default=60, ge=1, le=10_080)
+    field: Pattern | None = None  # on "image", "env CART_URL", "memory limit"
+    previous: bool = True  # there is a revision before it, to compare with and to go back to
+
+
+class ReadingTest(Model):
+    """A metric of the service, absolute or as a multiple of its own normal; every part that is given must hold."""
+
+    name: str
+    above: float | None = None
+    below: float | None = None
+    times_normal: float | None = Field(default=None, gt=0)  # at least this many times `before`; below 1: at most
+
+    @model_validator(mode="after")
+    def _tests_something(self) -> ReadingTest:
+        if self.above is None and self.below is None and self.times_normal is None:
+            raise ValueError("give above, below or times_normal")
+        return self
+
+
+def _bare(key: str) -> Callable[[object], object]:
+    return lambda value: value if isinstance(value, dict) else {key: value}
+
+
+class Predicate(Model):
+    """One test of the evidence. `on` says whose: the owner's own, its dependencies', or anything seen in its namespace
+    or in the cluster."""
+
+    finding: Annotated[FindingTest, BeforeValidator(_bare("condition"))] | None = None
+    log: Patterns | None = None  # one line matches one of these
+    event: Patterns | None = None  # a finding's message, or what the cluster said around it
+    change: ChangeTest | None = None
+    reading: ReadingTest | None = None
+    alert: Names | None = None  # fires now
+    all: tuple[Predicate, ...] = ()
+    any: tuple[Predicate, ...] = ()
+    none: tuple[Predicate, ...] = ()
+    on: Literal["owner", "dependency", "namespace", "cluster"] = "owner"
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Predicate:
+        if sum(bool(getattr(self, test)) for test in TESTS) != 1:
+            raise ValueError(f"give exactly one of {', '.join(TESTS)}")
+        return self
+
+
+TESTS = ("finding", "log", "event", "change", "reading", "alert", "all", "any", "none")
+
+
+class Signal(Predicate):
+    """A predicate and how sure it alone would make one of the cause, 0 to 1; matched ones add up as independent."""
+
+    weight: float = Field(default=0.0, ge=0, le=0.97)
+    required: bool = False
