@@ -1,0 +1,64 @@
+"""The incident's card: one message in the channel, updated in place, that tells a latecomer where things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from blocks.parts import Block, Line, Part, ago, bold, button, buttons, clock, counted, message, rich, text, user, utc
+from core.incident import Incident, State
+from core.outbox import View
+
+OPEN_THREAD = "open_thread"
+
+_MARKS: dict[State, str] = {
+    "open": "🔴", "investigating": "🔴", "waiting": "🔴", "acting": "🟠", "watching": "🟠",
+    "resolved": "🟢", "merged": "⚪",
+}  # fmt: skip
+STATE_WORDS: dict[State, str] = {
+    "open": "open", "investigating": "looking into it", "waiting": "waiting for a person", "acting": "acting",
+    "watching": "watching whether it holds", "resolved": "resolved", "merged": "merged into another incident",
+}  # fmt: skip
+
+
+def card_view(incident: Incident, now: datetime, thread_url: str | None = None) -> View:
+    """The card. `thread_url` is where [Open thread] leads, once the card is posted."""
+    mark, words = _MARKS[incident.state], STATE_WORDS[incident.state]
+    title = [
+        text(f"{mark} "), bold(f"{incident.id} · {incident.title}", 250), text(f" · {incident.severity} · {words}"),
+    ]  # fmt: skip
+    lines: list[Line] = [title, list(_place_and_time(incident, now))]
+    if incident.headline:
+        lines.append([text(incident.headline, 400)])
+    blocks: list[Block] = [rich(*lines)]
+    if thread_url:
+        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url)))
+    since = f"since {utc(began(incident))}" if incident.is_open else f"after {ago(_lasted(incident, now))}"
+    headline = f" {incident.headline}" if incident.headline else ""
+    return message(f"{incident.id}, {incident.severity}: {incident.title}: {words}, {since}.{headline}", blocks)
+
+
+def began(incident: Incident) -> datetime:
+    """When the trouble began: with its first alert, at the latest when it was opened."""
+    return min((*(alert.starts_at for alert in incident.alerts), incident.opened_at))
+
+
+def _lasted(incident: Incident, now: datetime) -> timedelta:
+    return (incident.resolved_at or now) - began(incident)
+
+
+def _place_and_time(incident: Incident, now: datetime) -> Iterator[Part]:
+    place = [part for part in (incident.cluster, incident.namespace or incident.service) if part]
+    if place:
+        yield text(" / ".join(place) + " · ", 150)
+    yield text("since ")
+    yield clock(began(incident))
+    yield text(f" ({ago(_lasted(incident, now))})")
+    known = len(incident.alerts) + incident.truncated_alerts
+    if known:
+        yield text(f" · {counted(known, 'alert')}")
+        if incident.is_open and len(incident.firing) < len(incident.alerts):
+            yield text(f", {len(incident.firing)} still firing")
+    if incident.opened_by:
+        yield text(" · opened by ")
+        yield user(incident.opened_by)

@@ -1,0 +1,34 @@
+"""Short answers to commands and clicks, and the help."""
+
+from __future__ import annotations
+
+from blocks.parts import bullets, code, message, rich, sentence, small, text
+from core.outbox import View
+
+COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("status", "[service]", "what is open and firing, and my mode; from stored state, at once"),
+    ("explain", "<pod, deployment, service, alert or INC-n> [question]", "I look, read only, and answer in a thread"),
+    ("incident", "<service> <what is wrong>", "opens it, posts its card, investigates"),
+    ("help", "", "this"),
+)
+
+
+def reply(words: str) -> View:
+    """One sentence to one person. Foreign text in it is escaped here."""
+    return View(text=sentence(words))
+
+
+def help_view() -> View:
+    """What can be asked, and where."""
+    lines = [[code(f"/sre {name} {arguments}".strip()), text(f" {what}")] for name, arguments, what in COMMANDS]
+    return message(
+        "You can ask me by /sre status, explain, incident and help, or by mentioning me in any thread",
+        [
+            rich([text("Type one of these in a channel:")]),
+            bullets(lines),
+            rich([text("In a thread, where Slack has no commands, mention me with a question, as in "),
+                  code("@sre why is checkout slow?"), text(". On any message, "), code("Investigate this"),
+                  text(" is under its ⋮ menu.")]),
+            small("I only look and propose: nothing is changed by asking."),
+        ],
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""`/sre status` and the replay of one incident: what is stored, told in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from blocks.card import STATE_WORDS, began
+from blocks.parts import (
+    Block,
+    Line,
+    Part,
+    ago,
+    bold,
+    bullets,
+    clean,
+    clock,
+    counted,
+    link,
+    message,
+    rich,
+    small,
+    text,
+    user,
+)
+from core.incident import Incident
+from core.ledger import Entry
+from core.outbox import View
+from core.status import Status
+
+_MOST_INCIDENTS = 10
+_MOST_ENTRIES = 25
+
+
+def status_view(status: Status, now: datetime, service: str | None = None, links: Mapping[str, str] | None = None) -> View:
+    """Where things stand. `links` leads from an incident's id to its card."""
+    still_open = [i for i in status.incidents if i.is_open]
+    ended = [i for i in status.incidents if not i.is_open]
+    of_service = f" for {service}" if service else ""
+    count = f"{len(still_open)} open{of_service}" if still_open else f"Nothing is open{of_service}"
+    lines: list[Line] = [[bold(count, 150), text(f" · {counted(status.alerts_firing, 'alert')} firing")]]
+    if ended:
+        names = ", ".join(f"{i.id} {i.title}" for i in ended[:3])
+        more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
+        lines.append([bold("Resolved, last day "), text(names + more, 400)])
+    lines.append(list(_mode(status)))
+    blocks: list[Block] = [rich(*lines[:1])]
+    if still_open:
+        blocks.append(bullets([_incident(i, now, links or {}) for i in still_open[:_MOST_INCIDENTS]]))
+        if len(still_open) > _MOST_INCIDENTS:
+            blocks.append(small(f"and {len(still_open) - _MOST_INCIDENTS} older ones"))
+    blocks.append(rich(*lines[1:]))
+    worst = f": {', '.join(i.id for i in still_open[:5])}" if still_open else ""
+    return message(f"{count}{worst}; {counted(status.alerts_firing, 'alert')} firing; mode {status.mode}", blocks)
+
+
+def _incident(incident: Incident, now: datetime, links: Mapping[str, str]) -> Line:
+    since = ago(now - began(incident))
+    return [
+        link(links.get(incident.id), incident.id),
+        text(f" {incident.title} · {incident.severity} · {STATE_WORDS[incident.state]} ({since})", 300),
+    ]
+
+
+def _mode(status: Status) -> Iterator[Part]:
+    yield bold("Mode ")
+    yield text(status.mode + (", paused" if status.paused else ""), 60)
+    for name, since in status.unreachable.items():
+        yield text(f" · cannot reach {name} since ", 100)
+        yield clock(since)
+
+
+def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> View:
+    """Why the bot did what it did, from the ledger, oldest first."""
+    lasted = ago((incident.resolved_at or now) - incident.opened_at)
+    state = STATE_WORDS[incident.state]
+    head: list[Line] = [[bold(f"{incident.id} · {incident.title}", 250), text(f" · {state}, {lasted}")]]
+    if incident.headline:
+        head.append([text(incident.headline, 400)])
+    blocks: list[Block] = [rich(*head)]
+    if len(entries) > _MOST_ENTRIES:
+        blocks.append(small(f"The last {_MOST_ENTRIES} of {len(entries)} entries; sre-bot ledger show {incident.id} has all."))
+    if entries:
+        blocks.append(bullets([_entry(entry) for entry in entries[-_MOST_ENTRIES:]]))
+    else:
+        blocks.append(rich([text("The ledger has nothing of it.")]))
+    return message(f"{incident.id} is {state}; {counted(len(entries), 'entry' if len(entries) == 1 else 'ledger line')}", blocks)
+
+
+def _entry(entry: Entry) -> Line:
+    what = entry.event.replace(".", " ").replace("_", " ")
+    facts = ", ".join(f"{key.replace('_', ' ')} {_fact(value)}" for key, value in list(entry.data.items())[:6])
+    line: list[Part] = [clock(entry.at), text(f" {what}", 80)]
+    if entry.actor != "bot":
+        line += [text(" by "), user(entry.actor)]
+    return [*line, text(f": {facts}", 250)] if facts else line
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, list):
+        return " ".join(_fact(item) for item in value[:5]) or "none"
+    return clean(str(value), 100)
+
+
