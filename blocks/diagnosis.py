@@ -6,7 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from blocks.evidence import SHOW_EVIDENCE, could_not_read
 from blocks.parts import (
-    Block, Line, Part, bold, bullets, button, buttons, marks, message, rich, small, text,
+    Block,
+    Line,
+    Part,
+    bold,
+    bullets,
+    button,
+    buttons,
+    marks,
+    message,
+    rich,
+    small,
+    text,
 )  # fmt: skip
 from core.diagnosis import Claim, Diagnosis, IncidentHit, Investigation, Recall, Subject
 from core.outbox import View

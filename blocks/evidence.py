@@ -6,8 +6,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from blocks.parts import (
-    TITLE_CHARS, VIEW_BYTES, Block, Line, Part, bold, bullets, button, buttons, clean, clock, code, counted, fit, link,
-    marks, message, preformatted, rich, small, text,
+    TITLE_CHARS,
+    VIEW_BYTES,
+    Block,
+    Line,
+    Part,
+    bold,
+    bullets,
+    button,
+    buttons,
+    clean,
+    clock,
+    code,
+    counted,
+    fit,
+    link,
+    marks,
+    message,
+    preformatted,
+    rich,
+    small,
+    text,
 )  # fmt: skip
 from core.diagnosis import Investigation
 from core.observation import Change, Evidence, FieldChange, Finding, Observation, Workload

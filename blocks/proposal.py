@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from blocks.parts import Block, Line, Part, bold, code, counted, marks, message, rich, small, text
-from core.diagnosis import Action, BlastRadius, Decision, Proposal, Verdict
+from core.diagnosis import Action, ActionKind, BlastRadius, Decision, Proposal, Verdict
 from core.outbox import View
 
 _VERDICTS: dict[Verdict, str] = {
@@ -53,40 +54,31 @@ def _verdict(decision: Decision) -> Iterator[Part]:
         yield code(rule, 80)
 
 
+_PHRASES: dict[ActionKind, str] = {
+    "restart_pod": "restart the pod {name}",
+    "restart_deployment": "restart {name}, pod by pod",
+    "scale_deployment": "scale {name} to {replicas} replicas",
+    "rollback_deployment": "roll {name} back to revision {revision}",
+    "rollback_release": "roll the release {name} back to revision {revision}",
+    "cordon_node": "keep new pods off the node {name}",
+    "uncordon_node": "let the node {name} take pods again",
+    "drain_node": "move all pods off the node {name}",
+    "silence_alert": "silence {matchers} for {duration_minutes} minutes",
+    "rerun_job": "run the job {name} again",
+    "rotate_credentials": "rotate the credentials of {name} by {template}",
+    "shift_traffic": "shift the traffic of {name} to {to}",
+    "delete_namespace": "delete the namespace {name}",
+    "uninstall_release": "uninstall the release {name}",
+    "set_resources": "give {container} of {name} {limits}",
+}
+
+
 def in_words(action: Action) -> str:
     """The action as somebody would say it; foreign names in it."""
-    name = action.name
-    given = {key: str(value) for key, value in action.params.items() if value is not None}
-    revision = f"revision {given['revision']}" if "revision" in given else "the revision before"
-    match action.kind:
-        case "restart_pod":
-            return f"restart the pod {name}"
-        case "restart_deployment":
-            return f"restart {name}, pod by pod"
-        case "scale_deployment":
-            return f"scale {name} to {given.get('replicas', '?')} replicas"
-        case "rollback_deployment":
-            return f"roll {name} back to {revision}"
-        case "rollback_release":
-            return f"roll the release {name} back to {revision}"
-        case "cordon_node":
-            return f"keep new pods off the node {name}"
-        case "uncordon_node":
-            return f"let the node {name} take pods again"
-        case "drain_node":
-            return f"move all pods off the node {name}"
-        case "silence_alert":
-            return f"silence {given.get('matchers', name)} for {given.get('duration_minutes', '?')} minutes"
-        case "rerun_job":
-            return f"run the job {name} again"
-        case "rotate_credentials":
-            return f"rotate the credentials of {name} by {given.get('template', '?')}"
-        case "shift_traffic":
-            return f"shift the traffic of {name} to {given.get('to', '?')}"
-        case "delete_namespace":
-            return f"delete the namespace {name or action.namespace}"
-        case "uninstall_release":
-            return f"uninstall the release {name}"
-        case "set_resources":
-            limits = [f"{key.removesuffix('_limit')} limit {given[key]}" for key in ("memory_limit", "cpu_limit") if key in given]
-            return f"give {given.get('container', 'a container')} of {name} {' and '.join(limits) or 'other limits'}"
+    given = defaultdict(lambda: "?", {key: str(value) for key, value in action.params.items() if value is not None})
+    phrase = _PHRASES[action.kind]
+    if "revision" not in given:
+        phrase = phrase.replace("revision {revision}", "the revision before")
+    limits = [f"a {key.replace('_', ' ')} of {given[key]}" for key in ("memory_limit", "cpu_limit") if key in given]
+    given["limits"] = " and ".join(limits) or "other limits"
+    return phrase.format_map(given | {"name": action.name})

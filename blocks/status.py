@@ -33,7 +33,9 @@ _MOST_INCIDENTS = 10
 _MOST_ENTRIES = 25
 
 
-def status_view(status: Status, now: datetime, service: str | None = None, links: Mapping[str, str] | None = None) -> View:
+def status_view(
+    status: Status, now: datetime, service: str | None = None, links: Mapping[str, str] | None = None
+) -> View:
     """Where things stand. `links` leads from an incident's id to its card."""
     still_open = [i for i in status.incidents if i.is_open]
     ended = [i for i in status.incidents if not i.is_open]
@@ -80,12 +82,16 @@ def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> 
         head.append([text(incident.headline, 400)])
     blocks: list[Block] = [rich(*head)]
     if len(entries) > _MOST_ENTRIES:
-        blocks.append(small(f"The last {_MOST_ENTRIES} of {len(entries)} entries; sre-bot ledger show {incident.id} has all."))
+        blocks.append(
+            small(f"The last {_MOST_ENTRIES} of {len(entries)} entries; sre-bot ledger show {incident.id} has all.")
+        )
     if entries:
         blocks.append(bullets([_entry(entry) for entry in entries[-_MOST_ENTRIES:]]))
     else:
         blocks.append(rich([text("The ledger has nothing of it.")]))
-    return message(f"{incident.id} is {state}; {counted(len(entries), 'entry' if len(entries) == 1 else 'ledger line')}", blocks)
+    return message(
+        f"{incident.id} is {state}; {counted(len(entries), 'entry' if len(entries) == 1 else 'ledger line')}", blocks
+    )
 
 
 def _entry(entry: Entry) -> Line:
@@ -103,5 +109,3 @@ def _fact(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(_fact(item) for item in value[:5]) or "none"
     return clean(str(value), 100)
-
-
