@@ -83,15 +83,15 @@ def start_embedded(data_dir: Path) -> Path:
     with _locked(socket.parent / f"{socket.name}.lock"):
         if _answers(socket):
             return socket
-        with (folder / "redis.log").open("ab") as log:
-            subprocess.Popen(
-                [
-                    server_program(), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
-                    "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", "",
-                    "--maxmemory-policy", "noeviction",
-                ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+        # It detaches itself, so that it outlives whoever started it.
+        subprocess.run(
+            [
+                server_program(), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
+                "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+                "--maxmemory-policy", "noeviction", "--daemonize", "yes", "--logfile", str(folder / "redis.log"),
+            ],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if _answers(socket):

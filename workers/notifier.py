@@ -23,7 +23,7 @@ PACE_S = 1.0  # Slack: about one post a second a channel
 STREAM_LASTS = timedelta(minutes=4)  # Slack ends a stream after about 5 minutes
 _LOCK_S = 60.0
 _LONGEST_DELAY_S = 60.0
-_NO_STREAMING = "slack.no_streaming"
+NO_STREAMING = "slack.no_streaming"
 _GONE = {"channel_not_found", "not_in_channel", "is_archived", "restricted_action"}
 _TOO_RICH = {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format", "msg_too_long"}
 _NO_STREAM = {
@@ -70,7 +70,7 @@ def _show(message: Message, records: Records, slack: Slack) -> None:
         except Refused as error:
             if error.code not in _NO_STREAM:
                 log.warning("stream_refused", key=message.key, code=error.code)
-            records.switches.set(_NO_STREAMING, error.code, for_s=86_400)
+            records.switches.set(NO_STREAMING, error.code, for_s=86_400)
             message = records.outbox.update(message.key, lambda m: m.model_copy(update={"streaming_since": None}))
         if message.streaming_since:
             return
@@ -122,7 +122,9 @@ def _edit(message: Message, records: Records, slack: Slack) -> Message:
         slack.edit(message)
     except Refused as error:
         if error.code == "message_not_found":  # somebody deleted it; people still need what it says
-            message = records.outbox.update(message.key, lambda m: m.model_copy(update={"ts": None, "attempted": False}))
+            message = records.outbox.update(
+                message.key, lambda m: m.model_copy(update={"ts": None, "attempted": False})
+            )
             return _post(message, records, slack)
         if error.code not in _TOO_RICH:
             raise
@@ -150,7 +152,7 @@ def _streams(message: Message, records: Records) -> bool:
         return False
     if message.streaming_since:
         return True
-    return not message.ts and not message.stream.ended and not records.switches.find(_NO_STREAMING)
+    return not message.ts and not message.stream.ended and not records.switches.find(NO_STREAMING)
 
 
 def _stream(message: Message, records: Records, slack: Slack) -> Message:

@@ -8,6 +8,7 @@ every other key left alone. With one of them, each key is checked, and an error 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import PurePath
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from core.catalogue import CATALOGUE
 from core.diagnosis import ActionKind
 from core.errors import ConfigError
 from core.model import Model
@@ -25,16 +27,8 @@ PLACEHOLDERS = frozenset({
     "reason", "container", "image", "missing", "exit", "limit", "log", "change", "reading", "host", "alert",
 })  # fmt: skip
 ALWAYS = frozenset({"target", "name", "namespace", "condition", "pods"})
-PARAM_PLACEHOLDERS = frozenset({"container", "double_limit", "more_replicas"})
-ACTION_PARAMS: dict[ActionKind, dict[str, type]] = {
-    "restart_pod": {}, "restart_deployment": {}, "scale_deployment": {"replicas": int},
-    "rollback_deployment": {"revision": int}, "rollback_release": {"revision": int},
-    "cordon_node": {}, "uncordon_node": {}, "drain_node": {}, "rerun_job": {},
-    "silence_alert": {"matchers": list, "duration_minutes": int}, "rotate_credentials": {"template": str},
-    "shift_traffic": {"template": str, "to": str}, "delete_namespace": {}, "uninstall_release": {},
-    "set_resources": {"container": str, "memory_limit": str, "cpu_limit": str},
-}  # fmt: skip
-_OPTIONAL_PARAMS = {"revision", "memory_limit", "cpu_limit"}
+PARAM_SAMPLES: dict[str, object] = {"container": "app", "double_limit": "256Mi", "more_replicas": 3}
+"""What an action's parameters may ask for, written as "{container}", and a value of each one's form."""
 _OURS = ("signals", "cause", "actions")
 
 
@@ -65,19 +59,15 @@ class ActionRule(Model):
     when: Predicate | None = None
 
     @model_validator(mode="after")
-    def _params_known(self) -> ActionRule:
-        known = ACTION_PARAMS[self.kind]
-        for name, value in self.params.items():
-            if name not in known:
-                raise ValueError(f"{self.kind} has no parameter {name}")
-            used = placeholders(value) if isinstance(value, str) else set()
-            if used - PARAM_PLACEHOLDERS:
-                raise ValueError(f"{name} knows no {{{min(used - PARAM_PLACEHOLDERS)}}}")
-            if not used and (not isinstance(value, known[name]) or isinstance(value, bool)):
-                raise ValueError(f"{name} must be of type {known[name].__name__}")
-        missing = known.keys() - self.params.keys() - _OPTIONAL_PARAMS
-        if missing:
-            raise ValueError(f"{self.kind} needs the parameter {min(missing)}")
+    def _takes_params(self) -> ActionRule:
+        sample = fill_params(self.params, PARAM_SAMPLES)
+        if sample is None:
+            raise ValueError(f"{self.kind}: there are only {', '.join(f'{{{name}}}' for name in PARAM_SAMPLES)}")
+        try:
+            CATALOGUE[self.kind].params.model_validate(sample)
+        except ValidationError as error:
+            name = ".".join(str(part) for part in error.errors()[0]["loc"][:1])
+            raise ValueError(f"{self.kind}: {name} is missing, unknown or of a wrong type") from error
         return self
 
 
@@ -157,6 +147,17 @@ def fill(template: str, values: dict[str, str]) -> str | None:
     if any(not values.get(name) for name in placeholders(template)):
         return None
     return re.sub(r"\{(\w*)\}", lambda found: values[found[1]], template)
+
+
+def fill_params(params: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, Any] | None:
+    """The parameters with each "{name}" replaced by its value; None when one has no value."""
+    filled: dict[str, Any] = {}
+    for key, value in params.items():
+        asked = re.fullmatch(r"\{(\w+)\}", value) if isinstance(value, str) else None
+        if asked and values.get(asked[1]) is None:
+            return None
+        filled[key] = values[asked[1]] if asked else value
+    return filled
 
 
 def _split(path: str, text: str) -> tuple[dict[str, object], str]:

@@ -72,12 +72,16 @@ def export() -> None:
 
 def timeline_line(entry: Entry) -> str:
     """One entry as a line: when, what, who, and its facts."""
-    facts = ", ".join(f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in entry.data.items())
+    facts = ", ".join(
+        f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in entry.data.items()
+    )
     return f"#{entry.seq} {entry.at:%Y-%m-%d %H:%M:%S} {entry.event} by {entry.actor}{': ' + facts if facts else ''}"
 
 
 def _noted(head: str) -> tuple[int, str]:
     seq, _, digest = head.partition(":")
     if not seq.isdigit() or len(digest) != 64:
-        raise ConfigError("Write --head as the daily post shows it: the entry's number, a colon, 64 hexadecimal digits.")
+        raise ConfigError(
+            "Write --head as the daily post shows it: the entry's number, a colon, 64 hexadecimal digits."
+        )
     return int(seq), digest

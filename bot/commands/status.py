@@ -32,4 +32,6 @@ def status(service: str | None, as_json: bool) -> None:
 
 def _line(incident: Incident) -> str:
     when = f"since {incident.opened_at:%H:%M} UTC" if incident.is_open else f"resolved {incident.resolved_at:%H:%M} UTC"
-    return f"{incident.id} {incident.severity} {incident.state}: {incident.title} ({when}, {len(incident.alerts)} alerts)"
+    return (
+        f"{incident.id} {incident.severity} {incident.state}: {incident.title} ({when}, {len(incident.alerts)} alerts)"
+    )

@@ -41,7 +41,9 @@ def recall(subject: Subject, observation: Observation, alerts: tuple[Alert, ...]
     except SreError as error:
         log.warning("memory_unreadable", why=str(error))
         return Recall(could_not_read=(f"runbooks and past incidents ({error})",))
-    return Recall(runbooks=_best(hit for hits in runbooks for hit in hits), incidents=_best(h for hs in incidents for h in hs))
+    return Recall(
+        runbooks=_best(hit for hits in runbooks for hit in hits), incidents=_best(h for hs in incidents for h in hs)
+    )
 
 
 def questions(subject: Subject, observation: Observation, alerts: tuple[Alert, ...]) -> tuple[str, ...]:

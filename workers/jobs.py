@@ -1,0 +1,124 @@
+"""What RQ runs. A job takes ids, loads, decides, saves and shows; its first line fetches the world, nothing below does."""
+
+from __future__ import annotations
+
+from core.diagnosis import Investigation, Subject
+from core.errors import NotFound, SreError, Unreachable
+from core.log import get_logger
+from core.observation import Observation
+from core.queues import INVESTIGATE
+from core.records import Records
+from core.request import Request
+from workers.loop import report
+from workers.loop.run import run
+from workers.notifier import deliver as deliver_message
+from workers.progress import SlackWatch
+from workers.subjects import subject_of, subject_of_incident
+from workers.world import current
+
+log = get_logger(__name__)
+
+
+def investigate(investigation_id: str) -> None:
+    """Investigate until answered or escalated, and show it in the thread.
+
+    Safe to repeat: ended stages are not run again, and messages are edited rather than posted twice.
+    """
+    world = current()
+    records = world.records
+    investigation = records.investigations.get(investigation_id)
+    incident = records.incidents.find(investigation.incident) if investigation.incident else None
+    if incident and not incident.is_open and investigation.observation is None:
+        return  # it ended before anyone looked
+    report.show_question(investigation, records)
+    watch = SlackWatch(investigation, records)
+    if incident:
+        records.incidents.update(
+            incident.id, lambda i: i.model_copy(update={"state": "investigating"}) if i.state == "open" else i
+        )
+    alerts = incident.alerts if incident else ()
+    try:
+        investigation = run(
+            investigation, world.outside, watch, records.now, alerts, report.standing(records, incident)
+        )
+    except Unreachable as error:
+        # The cluster is gone: say so, and go on with the alerts and the memory alone.
+        log.warning("cluster_unreachable", why=str(error))
+        blind = Observation(alerts=alerts, could_not_read=(f"the cluster ({error})",))
+        investigation = watch.ended(
+            "observe", watch.latest.model_copy(update={"observation": blind, "could_not_read": blind.could_not_read})
+        )
+        investigation = run(
+            investigation, world.outside, watch, records.now, alerts, report.standing(records, incident)
+        )
+    report.report(investigation, records)
+
+
+def answer(request_id: str) -> None:
+    """Answer a question or mention: a read-only investigation in its thread. Safe to repeat."""
+    records = current().records
+    request = records.requests.get(request_id)
+    held = records.switches.find(f"investigation-of:{request_id}")
+    if held is None:
+        investigation = records.investigations.save(_investigation_for(request, records))
+        records.switches.set(f"investigation-of:{request_id}", investigation.id, for_s=86_400)
+        records.ledger.append(
+            "question.asked", actor=request.user, at=records.now(), incident=investigation.incident,
+            data={"investigation": investigation.id, "kind": request.kind},
+        )  # fmt: skip
+        held = investigation.id
+    investigate(held)
+
+
+def deliver(message_key: str) -> None:
+    """Bring one message up to date in Slack. Safe to repeat."""
+    world = current()
+    if world.slack:
+        deliver_message(message_key, world.records, world.slack)
+
+
+def show_incident(incident_id: str) -> None:
+    """Draw the incident's card as it stands now. Safe to repeat."""
+    records = current().records
+    report.show_card(records.incidents.get(incident_id), records)
+
+
+def probe() -> None:
+    """Note which dependencies answer, for `/sre status`."""
+    world = current()
+    from workers.probes import PROBES
+
+    for name, ask in PROBES.items():
+        try:
+            configured = ask(world)
+        except SreError as error:
+            log.warning("unreachable", dependency=name, why=str(error))
+            world.records.switches.mark_unreachable(name, world.records.now())
+        else:
+            if configured:
+                world.records.switches.mark_reachable(name)
+
+
+def tell_of_failure(job: str, ids: list[str], reference: str) -> None:
+    """Tell the thread that a job failed for good, with the reference under which the log has it."""
+    records: Records = current().records
+    log.error("gave_up", job=job, ids=ids, reference=reference)
+    if job != INVESTIGATE:
+        return
+    try:
+        report.show_failure(records.investigations.get(ids[0]), reference, records)
+    except NotFound:
+        return
+
+
+def _investigation_for(request: Request, records: Records) -> Investigation:
+    incident = records.incidents.of_thread(request.channel, request.thread_ts) if request.thread_ts else None
+    config = records.settings.config
+    subject: Subject = (
+        subject_of_incident(incident, config, request.text) if incident else subject_of(request.text, config)
+    )
+    return Investigation(
+        id=records.investigations.new_id(), subject=subject, incident=incident.id if incident else None,
+        channel=request.channel, thread_ts=request.thread_ts, asked_by=request.user, team=request.team,
+        started_at=records.now(),
+    )  # fmt: skip

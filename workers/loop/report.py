@@ -1,0 +1,141 @@
+"""Stage eight, what people see: the card, the evidence, the diagnosis and the proposals, as wishes in the outbox."""
+
+from __future__ import annotations
+
+from blocks.card import card_view
+from blocks.diagnosis import diagnosis_view
+from blocks.evidence import observation_view
+from blocks.proposal import proposal_view
+from blocks.replies import failure_view, question_view
+from core.diagnosis import Diagnosis, Investigation, Proposal
+from core.incident import Incident, State
+from core.outbox import Message, View
+from core.queues import DELIVER, SHOW_INCIDENT
+from core.records import Records
+
+
+def root_key(inv: Investigation) -> str | None:
+    """The key of the message in whose thread the investigation is shown; None when the thread is known."""
+    if inv.incident:
+        return card_key(inv.incident)
+    return None if inv.thread_ts else f"{inv.id}/question"
+
+
+def card_key(incident_id: str) -> str:
+    return f"{incident_id}/card"
+
+
+def show_card(incident: Incident, records: Records) -> None:
+    """Wish for the incident's card as it stands now."""
+    if not incident.channel:
+        return
+    posted = records.outbox.find(card_key(incident.id))
+    view = card_view(incident, records.now(), posted.permalink if posted else None)
+    _put(Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id), records)
+
+
+def show_question(inv: Investigation, records: Records) -> None:
+    """A question that has no thread yet starts one."""
+    key = root_key(inv)
+    if key and not inv.incident and inv.channel and inv.asked_by:
+        _put(Message(key=key, channel=inv.channel, view=question_view(inv.asked_by, inv.subject.text)), records)
+
+
+def show_seen(inv: Investigation, view: View, records: Records) -> None:
+    """What is seen so far, one message that grows."""
+    _show(inv, "seen", view, records)
+
+
+def seen_view(inv: Investigation) -> View:
+    """What I see. Raises: AssertionError before the observation."""
+    assert inv.observation is not None
+    return observation_view(inv.observation, inv.took_ms.get("observe"))
+
+
+def show_failure(inv: Investigation, reference: str, records: Records) -> None:
+    """The investigation broke: say so where people wait for it."""
+    _show(inv, "failure", failure_view(reference), records)
+
+
+def report(inv: Investigation, records: Records) -> None:
+    """Show the diagnosis and proposals, and bring the incident up to date. Safe to repeat."""
+    assert inv.diagnosis is not None
+    _show(inv, "diagnosis", diagnosis_view(inv), records)
+    for number, proposal in enumerate(inv.plan or (), start=1):
+        _show(inv, f"proposal-{number}", proposal_view(proposal), records)
+    if inv.incident:
+        records.incidents.update(inv.incident, lambda i: _concluded(i, inv))
+        records.queues.enqueue("notify", SHOW_INCIDENT, inv.incident)
+    records.investigations.update(inv.id, lambda i: i.model_copy(update={"reported": True}))
+
+
+def record(stage: str, inv: Investigation, records: Records) -> None:
+    """Write what a stage concluded into the ledger: ids, figures and codes, no foreign text."""
+    data: dict[str, object] = {"investigation": inv.id, "took_ms": inv.took_ms.get(stage)}
+    if stage == "observe" and inv.observation:
+        data |= {
+            "findings": [f"{f.condition} {f.owner}" for f in inv.observation.findings[:10]],
+            "evidence": [e.id for e in inv.evidence],
+            "could_not_read": len(inv.could_not_read),
+        }
+    elif stage == "recall" and inv.recall:
+        data |= {"runbooks": [f"{hit.id} {hit.score:.2f}" for hit in inv.recall.runbooks]}
+    elif stage == "reason" and inv.diagnosis:
+        data |= _concluded_facts(inv.diagnosis)
+    _append(f"loop.{stage}", inv, data, records)
+    if stage == "plan":
+        for proposal in inv.plan or ():
+            _append("proposal.decided", inv, _decided_facts(inv, proposal), records)
+
+
+def _concluded_facts(diagnosis: Diagnosis) -> dict[str, object]:
+    cause = diagnosis.root_cause
+    return {
+        "status": diagnosis.status,
+        "cause": f"{cause.condition} {cause.target}" if cause else None,
+        "confidence": diagnosis.confidence,
+        "evidence": sorted({cited for claim in diagnosis.claims for cited in claim.evidence}),
+        "struck": len(diagnosis.struck),
+        "reasoner": diagnosis.reasoner,
+        "usage": diagnosis.usage.model_dump(),
+    }
+
+
+def _decided_facts(inv: Investigation, proposal: Proposal) -> dict[str, object]:
+    return {
+        "investigation": inv.id,
+        "action": proposal.action.model_dump(),
+        "verdict": proposal.decision.verdict,
+        "codes": list(proposal.decision.codes),
+        "policy_hash": proposal.decision.policy_hash,
+        "evidence": list(proposal.evidence),
+    }
+
+
+def _concluded(incident: Incident, inv: Investigation) -> Incident:
+    """The incident as the diagnosis leaves it."""
+    assert inv.diagnosis is not None
+    if not incident.is_open:
+        return incident
+    cause, sure = inv.diagnosis.root_cause, inv.diagnosis.status == "diagnosed"
+    if cause:
+        headline = cause.statement if sure else f"Not sure yet; best guess: {cause.statement}"
+    else:
+        headline = "Nothing is wrong here." if sure else "I do not know the cause; a person should look."
+    waits: State = "waiting" if any(p.decision.verdict != "deny" for p in inv.plan or ()) else "open"
+    return incident.model_copy(update={"headline": headline, "state": waits, "investigation": inv.id})
+
+
+def _append(event: str, inv: Investigation, data: dict[str, object], records: Records) -> None:
+    records.ledger.append(event, actor="bot", at=records.now(), incident=inv.incident, data=data)
+
+
+def _show(inv: Investigation, part: str, view: View, records: Records) -> None:
+    if inv.channel:
+        place = {"under": root_key(inv), "thread_ts": None if inv.incident else inv.thread_ts}
+        _put(Message(key=f"{inv.id}/{part}", channel=inv.channel, view=view, **place), records)
+
+
+def _put(message: Message, records: Records) -> None:
+    records.outbox.put(message)
+    records.queues.enqueue("notify", DELIVER, message.key)

@@ -1,0 +1,36 @@
+"""What happens by the clock, on RQ's own cron."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rq.cron import CronJob, CronScheduler
+
+from core.queues import Queues
+from core.records import Records
+from workers import jobs
+
+PROBE_EVERY_S = 60
+
+
+def keep_time(records: Records) -> None:
+    """Enqueue jobs as they fall due, until SIGTERM."""
+    clock = _Clock(records)
+    clock.register(jobs.probe, "investigate", interval=PROBE_EVERY_S)
+    clock.start()
+
+
+class _Clock(CronScheduler):
+    """RQ's scheduler, enqueueing as we do: JSON, not pickle."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__(connection=records.redis, logging_level="WARNING")
+        self._queues: Queues = records.queues
+
+    def enqueue_jobs(self) -> list[CronJob]:
+        now = datetime.now(UTC)
+        due = [job for job in self.get_jobs() if job.should_run()]
+        for job in due:
+            self._queues.enqueue(job.queue_name, job.func_name)  # type: ignore[arg-type]  # registered above
+            job.set_enqueue_time(now)
+        return due

@@ -1,0 +1,48 @@
+"""Real adapters into the ports: the only place that knows which adapter stands behind which."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from core.records import Records
+from core.settings import Settings
+from workers.ports import Cluster, Metrics
+from workers.world import Outside, World
+
+
+def open_outside(settings: Settings) -> Outside:
+    """The read-only outside. Connects to nothing yet, but for the memory, which is opened here.
+
+    Raises: ConfigError, Unreachable.
+    """
+    from workers.memory import open_memory
+
+    memory = open_memory(settings)
+
+    @cache
+    def cluster(name: str | None) -> Cluster:
+        from workers.adapters.kubernetes import open_cluster
+
+        return open_cluster(settings, name)
+
+    @cache
+    def metrics(name: str | None) -> Metrics | None:
+        from workers.adapters.prometheus import Prometheus
+
+        known = settings.config.clusters.get(name) if name else None
+        url = (known.prometheus if known else None) or settings.prometheus_url
+        return Prometheus(url) if url else None
+
+    outside = Outside(
+        settings=settings, cluster=cluster, metrics=metrics, alerts=_alerts(settings), memory=memory,
+        reasoner=_Unset(),
+    )  # fmt: skip
+    return outside.with_reasoner(_reasoner(outside))
+
+
+def open_world(settings: Settings, records: Records) -> World:
+    """One worker's world."""
+    from workers.adapters.slack import SlackAdapter
+
+    slack = SlackAdapter(settings) if settings.slack_bot_token else None
+    return World(records=records, outside=open_outside(settings), slack=slack)
