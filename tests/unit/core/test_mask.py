@@ -81,13 +81,24 @@ def test_values_of_secret_names_are_masked_in_every_notation(text: str) -> None:
 @pytest.mark.parametrize(
     "token",
     [
-        "xoxb-1234567890-abcdefghij", "xapp-1-A0000-1111-abcdef", "xoxe.xoxp-1-abcdefgh", "sk-ant-api03-abcdefghijklmnop",
-        "AKIAIOSFODNN7EXAMPLE", "ghp_abcdefghijklmnopqrstuv", "github_pat_abcdefghijklmnopqrst", "glpat-abcdefghijklmnop",
-        "AIzaSyA1234567890abcdefghijklmnopqrstuv", "sk_live_abcdefghij", "hvs.CAESIabcdefghijklmnopq",
-        "SG.abcdefghijklmnop.abcdefghijklmnop", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-def", "glsa_abcdefghijklmnopqrst_1",
-        "https://hooks.slack.com/services/T0/B0/xyz", "$2b$12$abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuv",
+        "xoxb-1234567890-abcdefghij",
+        "xapp-1-A0000-1111-abcdef",
+        "xoxe.xoxp-1-abcdefgh",
+        "sk-ant-api03-abcdefghijklmnop",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_abcdefghijklmnopqrstuv",
+        "github_pat_abcdefghijklmnopqrst",
+        "glpat-abcdefghijklmnop",
+        "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+        "sk_live_abcdefghij",
+        "hvs.CAESIabcdefghijklmnopq",
+        "SG.abcdefghijklmnop.abcdefghijklmnop",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-def",
+        "glsa_abcdefghijklmnopqrst_1",
+        "https://hooks.slack.com/services/T0/B0/xyz",
+        "$2b$12$abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuv",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("around", ["{}", "found {} here", '{{"x":"{}"}}', '{{"log":"a\\n{}\\n"}}', "x={}\ny=1"])
 def test_tokens_of_known_shape_are_masked_wherever_they_stand(token: str, around: str) -> None:
     assert token.rsplit("/", 1)[-1] not in mask(around.format(token))
@@ -96,12 +107,12 @@ def test_tokens_of_known_shape_are_masked_wherever_they_stand(token: str, around
 @pytest.mark.parametrize(
     "line",
     [
-        "panic: parse CART_URL: invalid port \":80a\" after host",
+        'panic: parse CART_URL: invalid port ":80a" after host',
         'error: secret "db-creds" not found',
         'MountVolume.SetUp failed for volume "default-token-x7k2p" : secret "default-token-x7k2p" not found',
         "token: invalid signature for user 5",
         "the session token: expired. retrying",
-        "password authentication failed for user \"postgres\"",
+        'password authentication failed for user "postgres"',
         "token authentication failed for service account shop/checkout",
         "basic authentication is disabled, bearer token missing",
         "may require authorization: server message: insufficient_scope: authorization failed",
@@ -119,13 +130,13 @@ def test_tokens_of_known_shape_are_masked_wherever_they_stand(token: str, around
         "token=$(cat /var/run/secrets/kubernetes.io/serviceaccount/token)",
         "password: ${DB_PASSWORD} other: {{ .Values.password }}",
         "docker run -u 1000:1000 checkout",
-        "2026-11-23T02:12:01Z level=error trace=4bf92f3577b34da6a3ce929d0e0e4736 msg=\"GET /cart 502\" took=12ms",
+        '2026-11-23T02:12:01Z level=error trace=4bf92f3577b34da6a3ce929d0e0e4736 msg="GET /cart 502" took=12ms',
         "image sha256:9b2c5f1e8d7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c",
         "auth: failed for bob; auth=true",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "cache key=user:42 primary key: id keyboard: us",
     ],
-)  # fmt: skip
+)
 def test_ordinary_lines_stay_as_they_are(line: str) -> None:
     assert mask(line) == line
 
@@ -160,10 +171,47 @@ def test_known_values_are_masked_in_every_encoding() -> None:
 
 
 _PIECES = st.sampled_from(
-    ["password", "token", "SECRET_KEY", "api-key", "=", ": ", '"', "'", "\\", "\n", "  ", "value", "name", "<", ">", "://",
-     "@", "x", "abc123", "Bearer ", "Authorization: ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "[masked]",
-     "|", "kind: Secret", "data:", "{", "}", ",", "--", "$(", "İ", "eyJ", ".", "xoxb-12345678", "auth", "pass"],
-)  # fmt: skip
+    [
+        "password",
+        "token",
+        "SECRET_KEY",
+        "api-key",
+        "=",
+        ": ",
+        '"',
+        "'",
+        "\\",
+        "\n",
+        "  ",
+        "value",
+        "name",
+        "<",
+        ">",
+        "://",
+        "@",
+        "x",
+        "abc123",
+        "Bearer ",
+        "Authorization: ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "[masked]",
+        "|",
+        "kind: Secret",
+        "data:",
+        "{",
+        "}",
+        ",",
+        "--",
+        "$(",
+        "İ",
+        "eyJ",
+        ".",
+        "xoxb-12345678",
+        "auth",
+        "pass",
+    ],
+)
 
 
 @given(st.lists(_PIECES, max_size=25).map("".join))
@@ -177,13 +225,52 @@ def test_masking_again_changes_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        "a", "password", "password=", 'password="', "password='\\", "token: ", "token:\n", "eyJ", "eyJ.", "sk-", "xox", "://", "://a:",
-        "://a@", "-u a:", "@tcp(", "Bearer ", "bearer a", "authorization:", "x-key", "cookie", "$2b$", "AKIA",
-        "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY-----\nabc\n", "kind: Secret\n",
-        "kind: Secret\ndata:\n", "password: |\n", "name: password value", "password   ", "<password>", "<token", "\\\"", "password\\\\",
-        "pass ", "--token ", "identified by '", "hooks.slack.com/", "sig=", "&sig=", " secret=a b=", "A_TOKEN=x y\n", "token-",
+        "a",
+        "password",
+        "password=",
+        'password="',
+        "password='\\",
+        "token: ",
+        "token:\n",
+        "eyJ",
+        "eyJ.",
+        "sk-",
+        "xox",
+        "://",
+        "://a:",
+        "://a@",
+        "-u a:",
+        "@tcp(",
+        "Bearer ",
+        "bearer a",
+        "authorization:",
+        "x-key",
+        "cookie",
+        "$2b$",
+        "AKIA",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\nabc\n",
+        "kind: Secret\n",
+        "kind: Secret\ndata:\n",
+        "password: |\n",
+        "name: password value",
+        "password   ",
+        "<password>",
+        "<token",
+        '\\"',
+        "password\\\\",
+        "pass ",
+        "--token ",
+        "identified by '",
+        "hooks.slack.com/",
+        "sig=",
+        "&sig=",
+        " secret=a b=",
+        "A_TOKEN=x y\n",
+        "token-",
     ],
-)  # fmt: skip
+)
 def test_time_grows_with_the_length_whatever_the_text(unit: str) -> None:
     def seconds(length: int) -> float:
         text = (unit * (length // len(unit) + 1))[:length]
