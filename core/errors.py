@@ -1,10 +1,13 @@
 """
 SreError
 ├── ToolError           told to the model, listed as "could not read"
+│   ├── Absent          there is no such thing
+│   └── Forbidden       the account may not read it
 ├── Transient           retried after retry_after_s
 ├── NotFound
 ├── Conflict            a stale save; load again and decide again
 ├── Refused             the other side said no, and will again; `code` is its own word
+├── Malformed           what was sent cannot be read
 ├── Unreachable         a dependency did not answer; exit status 3
 └── ConfigError         at start only; exit status 2
 
@@ -25,6 +28,14 @@ class ToolError(SreError):
         super().__init__(f"{what} ({why})")
         self.what = what
         self.why = why
+
+
+class Absent(ToolError):
+    """There is no such thing to read."""
+
+
+class Forbidden(ToolError):
+    """The account that was used may not read it."""
 
 
 class Transient(SreError):
@@ -49,6 +60,10 @@ class Refused(SreError):
     def __init__(self, what: str, code: str) -> None:
         super().__init__(f"{what}: {code}")
         self.code = code
+
+
+class Malformed(SreError):
+    """What was sent cannot be read; the sentence says what is wrong with it."""
 
 
 class Unreachable(SreError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import redis
@@ -29,11 +30,18 @@ class Queues:
         self._redis = client
         self._queues: dict[str, Queue] = {}
 
-    def enqueue(self, queue: QueueName, job: str, *ids: str, delay_s: float = 0, front: bool = False) -> None:
-        """Run `job` with these ids on `queue`, now or after `delay_s` seconds; a failed one is tried three times more."""
+    def enqueue(
+        self, queue: QueueName, job: str, *ids: str, delay_s: float = 0, front: bool = False, once: bool = False
+    ) -> None:
+        """Run `job` with these ids on `queue`, now or after `delay_s` seconds; a failed one is tried three times more.
+
+        Args:
+            once: Nothing is added while the same job with the same ids waits, runs, or has ended within a minute.
+        """
         from datetime import timedelta
 
         from rq import Retry
+        from rq.exceptions import DuplicateJobError
 
         held = self._queue(queue)
         options: dict[str, Any] = {
@@ -41,10 +49,13 @@ class Queues:
             "result_ttl": 60,
             "failure_ttl": _KEEP_FAILED_S,
         }
-        if delay_s > 0:
-            held.enqueue_in(timedelta(seconds=delay_s), job, *ids, **options)
-        else:
-            held.enqueue(job, *ids, at_front=front, **options)
+        if once:
+            options |= {"unique": True, "job_id": "-".join((job.rpartition(".")[2], *ids))}
+        with contextlib.suppress(DuplicateJobError):
+            if delay_s > 0:
+                held.enqueue_in(timedelta(seconds=delay_s), job, *ids, **options)
+            else:
+                held.enqueue(job, *ids, at_front=front, **options)
 
     def waiting(self, queue: QueueName) -> int:
         """How many jobs wait."""

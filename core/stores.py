@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import redis
 
@@ -123,16 +123,18 @@ class Incidents:
     def claim(self, key: str, incident_id: str) -> str:
         """The id that owns `key` (a group, a service): `incident_id` if it is the first to ask. Atomic, so two
         processes that see the same alert at once open one incident."""
-        name = f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
-        if self._redis.set(name, incident_id, nx=True):
+        if self._redis.set(_claim_name(key), incident_id, nx=True):
             return incident_id
-        return as_text(self._redis.get(name)) or self.claim(key, incident_id)
+        return self.claimed(key) or self.claim(key, incident_id)
+
+    def claimed(self, key: str) -> str | None:
+        """The id that owns `key`. It may not be saved yet, when its opener died in between."""
+        return as_text(self._redis.get(_claim_name(key))) or None
 
     def release(self, key: str, incident_id: str) -> None:
         """Let the next alert of `key` open a new incident; nothing happens when another owns it."""
-        name = f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
         script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-        self._redis.eval(script, 1, name, incident_id)
+        self._redis.eval(script, 1, _claim_name(key), incident_id)
 
     def bind_thread(self, channel: str, thread_ts: str, incident_id: str) -> None:
         """Remember whose thread this is."""
@@ -180,6 +182,10 @@ class Incidents:
         pipe.execute()
 
 
+def _claim_name(key: str) -> str:
+    return f"{PREFIX}incident-of:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
 class Investigations:
     """Investigations by id."""
 
@@ -222,6 +228,22 @@ class Requests:
     def first_time(self, key: str, within_s: int = 3600) -> bool:
         """Whether this key (an event id, a click) is seen for the first time; repeats of a delivery are not."""
         return bool(self._redis.set(f"{PREFIX}seen:{key}", 1, nx=True, ex=within_s))
+
+    def begin(self, delivery: str, lease_s: int = 10) -> Literal["begun", "busy", "done"]:
+        """Take a delivery up. It is ours ("begun"), somebody else's at this moment ("busy"), or was executed ("done").
+        Whoever begins must `finish` or `abandon` it; a process that dies does so after `lease_s` seconds."""
+        name = f"{PREFIX}delivery:{delivery}"
+        if self._redis.set(name, "begun", nx=True, ex=lease_s):
+            return "begun"
+        return "done" if self._redis.get(name) == b"done" else "busy"
+
+    def finish(self, delivery: str, keep_s: int = 3600) -> None:
+        """It was executed: when it comes again within `keep_s` seconds, nothing is to be done."""
+        self._redis.set(f"{PREFIX}delivery:{delivery}", "done", ex=keep_s)
+
+    def abandon(self, delivery: str) -> None:
+        """It failed: when it comes again, it is executed."""
+        self._redis.delete(f"{PREFIX}delivery:{delivery}")
 
 
 class Outbox:
