@@ -1,13 +1,16 @@
-"""The closed catalogue: every kind of action, what it aims at and what its params are. One place for policy, plan and act."""
+"""The closed catalogue: every kind of action, what it aims at and what its params are.
+
+Policy, plan and act all read actions here, so that none of them takes what another refuses.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from core.diagnosis import Action, ActionKind
 
@@ -120,6 +123,12 @@ class Resources(_Strict):
     memory_limit: Quantity | None = None
     cpu_limit: Quantity | None = None
 
+    @model_validator(mode="after")
+    def _changes_something(self) -> Resources:
+        if not (self.memory_limit or self.cpu_limit):
+            raise ValueError("memory_limit or cpu_limit is needed")
+        return self
+
 
 Params = NoParams | Scale | Rollback | Silence | Rotate | Shift | Resources
 Aim = Literal["Pod", "Deployment", "Release", "Node", "Alert", "Job", "Service", "Namespace", "Workload"]
@@ -131,25 +140,24 @@ class Kind:
 
     aim: Aim  # what `name` names
     params: type[Params] = NoParams
-    does: str = ""  # "restart the pod", for sentences
 
 
 CATALOGUE: Mapping[ActionKind, Kind] = {
-    "restart_pod": Kind("Pod", does="restart pod"),
-    "restart_deployment": Kind("Deployment", does="restart deployment"),
-    "scale_deployment": Kind("Deployment", Scale, "scale deployment"),
-    "rollback_deployment": Kind("Deployment", Rollback, "roll back deployment"),
-    "rollback_release": Kind("Release", Rollback, "roll back Helm release"),
-    "cordon_node": Kind("Node", does="cordon node"),
-    "uncordon_node": Kind("Node", does="uncordon node"),
-    "drain_node": Kind("Node", does="drain node"),
-    "silence_alert": Kind("Alert", Silence, "silence alert"),
-    "rerun_job": Kind("Job", does="rerun job"),
-    "rotate_credentials": Kind("Service", Rotate, "rotate credentials of"),
-    "shift_traffic": Kind("Service", Shift, "shift traffic of"),
-    "delete_namespace": Kind("Namespace", does="delete namespace"),
-    "uninstall_release": Kind("Release", does="uninstall Helm release"),
-    "set_resources": Kind("Workload", Resources, "set resource limits of"),
+    "restart_pod": Kind("Pod"),
+    "restart_deployment": Kind("Deployment"),
+    "scale_deployment": Kind("Deployment", Scale),
+    "rollback_deployment": Kind("Deployment", Rollback),
+    "rollback_release": Kind("Release", Rollback),
+    "cordon_node": Kind("Node"),
+    "uncordon_node": Kind("Node"),
+    "drain_node": Kind("Node"),
+    "silence_alert": Kind("Alert", Silence),
+    "rerun_job": Kind("Job"),
+    "rotate_credentials": Kind("Service", Rotate),
+    "shift_traffic": Kind("Service", Shift),
+    "delete_namespace": Kind("Namespace"),
+    "uninstall_release": Kind("Release"),
+    "set_resources": Kind("Workload", Resources),
 }
 if set(CATALOGUE) != set(get_args(ActionKind)):
     raise AssertionError("CATALOGUE and ActionKind name different kinds")
@@ -174,20 +182,27 @@ def read(raw: Mapping[str, Any]) -> Action | Fault:
     kind, namespace, name = raw["kind"], raw["namespace"], raw["name"]
     if not (isinstance(kind, str) and isinstance(namespace, str) and isinstance(name, str)):
         return Fault("malformed", "An action's kind, namespace and name are texts.")
-    row = CATALOGUE.get(kind)  # type: ignore[call-overload]  # any text may be asked for
+    row = CATALOGUE.get(cast("ActionKind", kind))
     if row is None:
         return Fault("action.unknown_kind", "The action catalogue has no such kind.")
     if not _aims_at(row.aim, namespace, name):
         return Fault("action.target", f"{kind} needs the name of one {row.aim} in a namespace where it can be.")
-    try:
-        params = row.params.model_validate(dict(raw["params"]))
-    except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"][:1]) or "params"
-        return Fault("action.params", f"{kind} cannot take these params: {key} is missing, unknown or of a wrong type.")
-    if isinstance(params, Resources) and not (params.memory_limit or params.cpu_limit):
-        return Fault("action.params", "set_resources needs memory_limit or cpu_limit.")
+    params = _read_params(row, raw["params"])
+    if isinstance(params, str):
+        return Fault("action.params", f"{kind}: {params}")
     clean = params.model_dump(mode="json", exclude_none=True)
-    return Action(kind=kind, namespace=namespace, name=name, params=clean)
+    return Action(kind=cast("ActionKind", kind), namespace=namespace, name=name, params=clean)
+
+
+def _read_params(row: Kind, raw: Mapping[str, Any]) -> Params | str:
+    """The params, or a sentence on what is wrong with them."""
+    try:
+        if None in raw.values():  # a param is left out or has a value; null is neither
+            return "a param is null."
+        return row.params.model_validate(dict(raw))
+    except ValidationError as error:
+        known = [str(part) for part in error.errors()[0]["loc"][:1] if part in row.params.model_fields]
+        return f"{known[0]} is missing or wrong." if known else "a param is missing or unknown."
 
 
 def target(action: Action) -> str:
