@@ -11,7 +11,7 @@ import orjson
 import requests
 import urllib3
 
-from core.errors import Absent, Forbidden, ToolError, Unreachable
+from core.errors import Absent, ConfigError, Forbidden, ToolError, Unreachable
 
 CONNECT_S = 3.0  # a server in the same network accepts in milliseconds
 MAX_BYTES = 20_000_000  # guessed: 11,000 points of 50 series; more is a query that wants narrowing
@@ -35,9 +35,15 @@ class JsonApi:
     """
 
     def __init__(self, name: str, setting: str, url: str, timeout_s: float) -> None:
-        """Args: `name` is "Prometheus", `setting` the variable that holds the address, both for messages."""
+        """Args: `name` is "Prometheus", `setting` the variable that holds the address, both for messages.
+
+        Raises: ConfigError when the address is not one.
+        """
         self.name = name
-        self.url, auth = _without_credentials(url)
+        try:
+            self.url, auth = _without_credentials(url)
+        except ValueError as error:
+            raise ConfigError(f"{setting} is not an http or https address; correct it.") from error
         self._setting = setting
         self._timeout_s = timeout_s
         self._session = requests.Session()
@@ -68,15 +74,7 @@ class JsonApi:
             raise Unreachable(f"{self._here()} has a certificate that is not trusted here; check its TLS.") from error
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as error:
             raise slow from error
-        except (
-            requests.exceptions.InvalidURL,
-            requests.exceptions.InvalidSchema,
-            requests.exceptions.MissingSchema,
-        ) as e:
-            raise Unreachable(f"{self._setting} is not an http or https address; correct it.") from e
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            if "Read timed out" in str(error):  # requests wraps the timeout of a body in a ConnectionError
-                raise slow from error
             raise Unreachable(f"{self._here()} does not answer; check {self._setting} and that it runs.") from error
 
     def _here(self) -> str:
@@ -138,6 +136,8 @@ class _NoAuth(requests.auth.AuthBase):
 
 def _without_credentials(url: str) -> tuple[str, requests.auth.AuthBase]:
     parts = urlsplit(url.rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(url)
     userinfo, _, host = parts.netloc.rpartition("@")
     bare = urlunsplit((parts.scheme, host, parts.path, "", ""))
     user, _, password = userinfo.partition(":")

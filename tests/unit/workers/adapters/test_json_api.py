@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Absent, Forbidden, SreError, ToolError, Unreachable
+from core.errors import Absent, ConfigError, Forbidden, SreError, ToolError, Unreachable
 from workers.adapters import json_api
 from workers.adapters.alertmanager import Alertmanager
 from workers.adapters.json_api import JsonApi
@@ -166,8 +166,8 @@ def test_nothing_listening_is_unreachable() -> None:
 
 @pytest.mark.parametrize("url", ["prometheus:9090", "ftp://x", "http://", "http://[::1"])
 def test_an_address_that_is_none_is_told(url: str) -> None:
-    with pytest.raises(Unreachable, match="PROMETHEUS_URL"):
-        Prometheus(url).instant("up")
+    with pytest.raises(ConfigError, match="PROMETHEUS_URL is not an http or https address"):
+        Prometheus(url)
 
 
 def test_a_broken_connection_is_unreachable(server: Server) -> None:
