@@ -66,10 +66,15 @@ def sentence(content: str) -> str:
     return line if line.endswith((".", "!", "?", "…")) else f"{line}."
 
 
+def plain(content: str, most: int = 600) -> str:
+    """Foreign or own text where nothing is markup. What looks like a mention is made to look otherwise all the same,
+    since a message may be shown again as markup. Never empty, which Slack refuses."""
+    return _MENTION.sub("‹", clean(content, most)) or " "
+
+
 def text(content: str, most: int = 600, **style: bool) -> Part:
-    """Foreign or own text on a rich text line. Nothing in it is markup; what looks like a mention is made to look
-    otherwise all the same, since a message may be shown again as markup."""
-    part: Part = {"type": "text", "text": _MENTION.sub("‹", clean(content, most)) or " "}
+    """Foreign or own text on a rich text line."""
+    part: Part = {"type": "text", "text": plain(content, most)}
     return part | ({"style": style} if style else {})
 
 
@@ -92,7 +97,7 @@ def link(url: str | None, label: str, most: int = 150) -> Part:
     """A link when the address is a web address, else its label alone."""
     if not is_web(url):
         return text(label, most)
-    return {"type": "link", "url": url, "text": text(label, most)["text"]}
+    return {"type": "link", "url": url, "text": plain(label, most)}
 
 
 def is_web(url: str | None) -> bool:
@@ -193,12 +198,15 @@ def message(summary: str, blocks: Iterable[Block]) -> View:
 
 
 def chars(part: Any) -> int:
-    """Characters of text in a block, by Slack's counting as far as it is known: every shown string."""
-    if isinstance(part, dict):
-        shown = part.get("text")
-        own = len(shown) if isinstance(shown, str) else 0
-        return own + sum(chars(value) for value in part.values() if isinstance(value, dict | list))
-    return sum(chars(item) for item in part) if isinstance(part, list) else 0
+    """Characters of text in a block, by Slack's counting as far as it is known: every text and every plain title."""
+    if isinstance(part, list | tuple):
+        return sum(chars(item) for item in part)
+    if not isinstance(part, dict):
+        return 0
+    return sum(
+        len(value) if isinstance(value, str) and key in ("text", "title") else chars(value)
+        for key, value in part.items()
+    )
 
 
 def plain_sections(view: View) -> tuple[Block, ...]:

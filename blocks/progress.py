@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from blocks.parts import Block, bullets, clean, message, rich, text
+from blocks.parts import Block, bullets, message, plain, rich, text
 from core.outbox import Task, View
 
 _TASKS = 50  # Slack's limit for a plan
@@ -16,7 +16,7 @@ def progress_view(tasks: Sequence[Task], took: timedelta | None = None) -> View:
     """The tasks as Slack's plan. `took` is set once it has ended."""
     cards: list[Block] = [
         {
-            "type": "task_card", "task_id": task.id[:255], "title": clean(task.title, 150) or "Working",
+            "type": "task_card", "task_id": task.id[:255], "title": plain(task.title, 150),
             "status": task.status,
         }
         for task in tasks[-_TASKS:]
@@ -38,4 +38,4 @@ def _summary(tasks: Sequence[Task], took: timedelta | None) -> str:
         gaps = f"; {failed} of {len(tasks)} steps failed" if failed else ""
         return f"Looked into it in {took.total_seconds():.1f} s{gaps}"
     running = [task.title for task in tasks if task.status == "in_progress"]
-    return f"Looking into it: {clean(running[-1], 150)}" if running else "Looking into it"
+    return f"Looking into it: {plain(running[-1], 150)}" if running else "Looking into it"

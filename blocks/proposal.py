@@ -79,6 +79,16 @@ def in_words(action: Action) -> str:
     phrase = _PHRASES[action.kind]
     if "revision" not in given:
         phrase = phrase.replace("revision {revision}", "the revision before")
+    given["matchers"] = _matchers(action.params.get("matchers")) or action.name
     limits = [f"a {key.replace('_', ' ')} of {given[key]}" for key in ("memory_limit", "cpu_limit") if key in given]
     given["limits"] = " and ".join(limits) or "other limits"
     return phrase.format_map(given | {"name": action.name})
+
+
+def _matchers(raw: object) -> str:
+    """Matchers in the catalogue's form, as Alertmanager writes them."""
+    found = [m for m in raw if isinstance(m, dict)] if isinstance(raw, list | tuple) else []
+    signs = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
+    return ", ".join(
+        f"{m.get('name')}{signs[bool(m.get('isEqual', True)), bool(m.get('isRegex'))]}{m.get('value')}" for m in found
+    )

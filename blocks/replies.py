@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.parts import bullets, code, message, rich, sentence, small, text
+from blocks.parts import bold, bullets, clean, code, message, rich, sentence, small, text, user
 from core.outbox import View
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
@@ -16,6 +16,19 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 def reply(words: str) -> View:
     """One sentence to one person. Foreign text in it is escaped here."""
     return View(text=sentence(words))
+
+
+def question_view(asked_by: str, question: str) -> View:
+    """The message whose thread answers a question that was asked by a command."""
+    asked = clean(question, 300).strip() or "what is wrong?"
+    line = [user(asked_by), text(" asks: "), bold(asked), text(" The answer is in the thread.")]
+    return message(f"I was asked: {asked}", [rich(line)])
+
+
+def failure_view(reference: str) -> View:
+    """An investigation broke; `reference` finds it in the log."""
+    said = f"I could not finish looking into this: something broke on my side (reference {reference})"
+    return message(said, [rich([bold(said), text(". What is above still stands. Ask again by mentioning me here.")])])
 
 
 def help_view() -> View:

@@ -24,6 +24,8 @@ from blocks.parts import (
     text,
     user,
 )
+from blocks.proposal import in_words
+from core.diagnosis import Action
 from core.incident import Incident
 from core.ledger import Entry
 from core.outbox import View
@@ -94,13 +96,24 @@ def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> 
     )
 
 
+_EVENTS = {
+    "incident.opened": "opened", "alert.received": "alert fires", "alert.resolved": "alert ended",
+    "incident.resolved": "resolved", "question.asked": "was asked", "feedback.given": "was judged",
+    "loop.observe": "looked", "loop.recall": "recalled", "loop.reason": "concluded", "loop.plan": "planned",
+    "proposal.decided": "proposed and checked against policy",
+}  # fmt: skip
+_LEFT_OUT = {"usage", "policy_hash", "fingerprint", "investigation", "took_ms", "action"}
+
+
 def _entry(entry: Entry) -> Line:
-    what = entry.event.replace(".", " ").replace("_", " ")
-    facts = ", ".join(f"{key.replace('_', ' ')} {_fact(value)}" for key, value in list(entry.data.items())[:6])
+    what = _EVENTS.get(entry.event, entry.event.replace(".", " ").replace("_", " "))
+    facts = [f"{key.replace('_', ' ')} {_fact(value)}" for key, value in entry.data.items() if key not in _LEFT_OUT]
+    if isinstance(entry.data.get("action"), dict):
+        facts.insert(0, in_words(Action.model_validate(entry.data["action"])))
     line: list[Part] = [clock(entry.at), text(f" {what}", 80)]
     if entry.actor != "bot":
         line += [text(" by "), user(entry.actor)]
-    return [*line, text(f": {facts}", 250)] if facts else line
+    return [*line, text(f": {', '.join(facts[:6])}", 250)] if facts else line
 
 
 def _fact(value: Any) -> str:
