@@ -18,18 +18,45 @@ _LOOK_BACK = 100  # messages read when asking whether an unclear post arrived
 _BUSY = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 
 
+class Answer(dict[str, Any]):
+    """What Slack answered, and the scopes that the token has."""
+
+    scopes: tuple[str, ...] = ()
+
+
+def web_client(settings: Settings) -> Callable[..., Answer]:
+    """Any method of Slack's Web API by name, errors translated: `web("auth.test")["user"]`.
+
+    The callable raises Transient and Refused.
+    """
+    client = _client(settings)
+
+    def web(method: str, token: str | None = None, **params: Any) -> Answer:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        response = _call(lambda: client.api_call(method, params=params, headers=headers))
+        answer = Answer(response.data)
+        answer.scopes = tuple(scope for scope in response.headers.get("x-oauth-scopes", "").split(",") if scope)
+        return answer
+
+    return web
+
+
+def _client(settings: Settings) -> WebClient:
+    from slack_sdk import WebClient
+
+    token = settings.slack_bot_token
+    # A retried post can appear twice, so the SDK retries nothing; the notifier looks first and then posts again.
+    return WebClient(
+        token=token.get_secret_value() if token else None,
+        base_url=settings.slack_api_url, timeout=TIMEOUT_S, retry_handlers=[],
+    )  # fmt: skip
+
+
 class SlackAdapter:
     """Implements workers.ports.Slack over slack_sdk. Slack's own waiting is done by the queue, not in here."""
 
     def __init__(self, settings: Settings) -> None:
-        from slack_sdk import WebClient
-
-        token = settings.slack_bot_token
-        # A retried post can appear twice, so the SDK retries nothing; the notifier looks first and then posts again.
-        self._web: WebClient = WebClient(
-            token=token.get_secret_value() if token else None,
-            base_url=settings.slack_api_url, timeout=TIMEOUT_S, retry_handlers=[],
-        )  # fmt: skip
+        self._web = _client(settings)
 
     def post(self, message: Message) -> str:
         answer = _call(
@@ -130,7 +157,8 @@ def _call(request: Callable[[], Any]) -> Any:
             headers = getattr(error.response, "headers", {}) or {}
             delay = next((v for k, v in headers.items() if k.lower() == "retry-after"), "1")
             raise Transient("Slack asked to wait", float(delay) if str(delay).isdigit() else 1.0) from error
-        detail = (error.response.get("response_metadata") or {}).get("messages") if hasattr(error.response, "get") else None
+        metadata = error.response.get("response_metadata") if hasattr(error.response, "get") else None
+        detail = (metadata or {}).get("messages")
         raise Refused(f"Slack refused ({'; '.join(detail)[:200]})" if detail else "Slack refused", code) from error
     except (SlackClientError, OSError, http.client.HTTPException) as error:
         raise Transient("Slack did not answer", 2.0) from error

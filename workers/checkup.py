@@ -1,0 +1,175 @@
+"""The checks of `sre-bot doctor`. None changes anything; each ends in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from core.errors import Refused, SreError
+from core.model import Model
+from core.settings import Settings
+from workers.adapters.slack import web_client
+
+State = Literal["ok", "warn", "fail"]
+NEEDED_SCOPES = frozenset(
+    "app_mentions:read chat:write commands im:history assistant:write channels:history groups:history channels:read "
+    "groups:read users:read".split()
+)
+_READS = (
+    ("", "pods"), ("", "events"), ("", "services"), ("", "endpoints"), ("", "nodes"), ("", "persistentvolumeclaims"),
+    ("apps", "deployments"), ("apps", "replicasets"), ("apps", "statefulsets"), ("apps", "daemonsets"),
+    ("batch", "jobs"), ("batch", "cronjobs"), ("autoscaling", "horizontalpodautoscalers"),
+    ("networking.k8s.io", "ingresses"),
+)  # fmt: skip
+_MUST_NOT = (("get", "", "secrets"), ("delete", "", "pods"), ("patch", "apps", "deployments"))
+
+
+class Check(Model):
+    """One line of the doctor's report."""
+
+    name: str
+    state: State
+    says: str
+
+
+def checkup(settings: Settings) -> Iterator[Check]:
+    """Every check in turn, as it is made."""
+    checks: tuple[tuple[str, Callable[[Settings], Iterator[Check]]], ...] = (
+        ("Redis", _redis), ("policies", _policies), ("memory", _memory), ("Slack", _slack), ("Kubernetes", _kubernetes),
+        ("Prometheus", _prometheus), ("Alertmanager", _alertmanager), ("webhook", _webhook), ("Claude", _claude),
+        ("approvers", _approvers),
+    )  # fmt: skip
+    for name, check in checks:
+        try:
+            yield from check(settings)
+        except SreError as error:
+            yield Check(name=name, state="fail", says=str(error))
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    from core.redis import connect, release
+
+    client = connect(settings)
+    durable = client.config_get("appendonly").get("appendonly") == "yes"
+    where = "REDIS_URL" if settings.redis_url else f"embedded in {settings.data_dir}"
+    release(settings, client)
+    if durable:
+        yield Check(name="Redis", state="ok", says=f"answers ({where}), append-only file on")
+    else:
+        yield Check(name="Redis", state="warn", says="keeps no append-only file; set `appendonly yes`, or a crash "
+                    "loses incidents and ledger entries.")  # fmt: skip
+
+
+def _policies(settings: Settings) -> Iterator[Check]:
+    from policies import open_policy
+
+    policy = open_policy(settings)
+    yield Check(name="policies", state="ok", says=f"compile, hash {policy.hash[:12]}")
+
+
+def _memory(settings: Settings) -> Iterator[Check]:
+    from workers.memory import open_memory
+
+    runbooks = open_memory(settings).runbooks()
+    yield Check(name="memory", state="ok", says=f"{len(runbooks)} runbooks indexed")
+
+
+def _slack(settings: Settings) -> Iterator[Check]:
+    if not settings.slack_bot_token:
+        yield Check(name="Slack", state="warn", says="not connected: set SLACK_BOT_TOKEN (see README, ten minutes).")
+        return
+    web = web_client(settings)
+    answer = web("auth.test")
+    yield Check(name="Slack", state="ok", says=f"is {answer['user']} in {answer['team']}")
+    missing = NEEDED_SCOPES - set(answer.scopes)
+    if answer.scopes and missing:
+        yield Check(name="Slack scopes", state="fail", says=f"missing {', '.join(sorted(missing))}; add them in the app's "
+                    "settings and reinstall it.")  # fmt: skip
+    if settings.slack_app_token:
+        web("apps.connections.open", token=settings.slack_app_token.get_secret_value())
+        yield Check(name="Socket Mode", state="ok", says="connects")
+    elif not settings.slack_signing_secret:
+        yield Check(name="Slack", state="fail", says="no way in: set SLACK_APP_TOKEN (Socket Mode) or "
+                    "SLACK_SIGNING_SECRET (HTTP).")  # fmt: skip
+    yield _channel(settings, web)
+
+
+def _channel(settings: Settings, web: Any) -> Check:
+    channel = settings.channel or settings.config.channels.fallback
+    if not channel:
+        return Check(name="channel", state="fail", says="set SRE_CHANNEL, or incidents without a service of their own "
+                     "have nowhere to go.")  # fmt: skip
+    try:
+        found = web("conversations.info", channel=channel)["channel"]
+    except Refused as error:
+        return Check(name="channel", state="fail", says=f"{channel} cannot be seen ({error.code}); invite the bot to it.")
+    if not found.get("is_member"):
+        return Check(name="channel", state="fail", says=f"the bot is not in #{found.get('name')}; invite it there.")
+    return Check(name="channel", state="ok", says=f"#{found.get('name')}")
+
+
+def _kubernetes(settings: Settings) -> Iterator[Check]:
+    from workers.adapters.kubernetes import open_cluster
+
+    for name in (*settings.config.clusters, None) if not settings.config.clusters else settings.config.clusters:
+        label = f"Kubernetes {name}" if name else "Kubernetes"
+        try:
+            cluster = open_cluster(settings, name)
+            version = cluster.get("/version").get("gitVersion")
+            unreadable = [f"{resource}" for group, resource in _READS if not cluster.may("list", group, resource)]
+            excess = [f"{verb} {resource}" for verb, group, resource in _MUST_NOT if cluster.may(verb, group, resource)]
+        except SreError as error:
+            yield Check(name=label, state="fail", says=str(error))
+            continue
+        yield Check(name=label, state="ok", says=f"{cluster.server} answers, {version}")
+        if unreadable:
+            yield Check(name=label, state="warn", says=f"may not list {', '.join(unreadable)}; deploy/rbac has the role.")
+        if excess:
+            yield Check(name=label, state="warn", says=f"the reader may also {', '.join(excess)}; give it less.")
+
+
+def _prometheus(settings: Settings) -> Iterator[Check]:
+    if not settings.prometheus_url:
+        yield Check(name="Prometheus", state="warn", says="not set (PROMETHEUS_URL): no error rates, no latency.")
+        return
+    from workers.adapters.prometheus import Prometheus
+
+    Prometheus(settings.prometheus_url).instant("vector(1)")
+    yield Check(name="Prometheus", state="ok", says="answers")
+
+
+def _alertmanager(settings: Settings) -> Iterator[Check]:
+    if not settings.alertmanager_url:
+        yield Check(name="Alertmanager", state="warn", says="not set (ALERTMANAGER_URL): firing alerts are known from "
+                    "webhooks only.")  # fmt: skip
+        return
+    from workers.adapters.alertmanager import Alertmanager
+
+    firing = Alertmanager(settings.alertmanager_url).firing()
+    yield Check(name="Alertmanager", state="ok", says=f"answers, {len(firing)} alerts firing")
+
+
+def _webhook(settings: Settings) -> Iterator[Check]:
+    if settings.alertmanager_webhook_token:
+        yield Check(name="webhook", state="ok", says="POST /webhooks/alertmanager wants its bearer token")
+    else:
+        yield Check(name="webhook", state="warn", says="refuses every alert until ALERTMANAGER_WEBHOOK_TOKEN is set.")
+
+
+def _claude(settings: Settings) -> Iterator[Check]:
+    if not settings.anthropic_api_key:
+        yield Check(name="Claude", state="ok", says="no key (ANTHROPIC_API_KEY): runbooks reason alone")
+        return
+    from workers.reasoners.claude import check_access
+
+    check_access(settings)
+    yield Check(name="Claude", state="ok", says=f"{settings.model} answers")
+
+
+def _approvers(settings: Settings) -> Iterator[Check]:
+    who = settings.config.approvers
+    if who.groups or who.users or who.on_call:
+        yield Check(name="approvers", state="ok", says=f"mode {settings.config.autonomy.mode}")
+    else:
+        yield Check(name="approvers", state="warn", says="nobody is configured (approvers in SRE_CONFIG), so nothing can "
+                    "be approved.")  # fmt: skip
