@@ -91,11 +91,12 @@ def _bare(key: str) -> Callable[[object], object]:
 
 
 class Predicate(Model):
-    """One test of the evidence. `on` says whose: the owner's own, its dependencies', or anything seen in its namespace
+    """One test of the evidence. `of` says whose: the owner's own, its dependencies', or anything seen in its namespace
     or in the cluster."""
 
     finding: Annotated[FindingTest, BeforeValidator(_bare("condition"))] | None = None
-    log: Patterns | None = None  # one line matches one of these
+    log: Patterns | None = None  # a line matches one of these
+    log_says: Literal["error", "fatal"] | None = None  # a line tells of an error, or of what ended the process
     event: Patterns | None = None  # a finding's message, or what the cluster said around it
     change: ChangeTest | None = None
     reading: ReadingTest | None = None
@@ -103,7 +104,7 @@ class Predicate(Model):
     all: tuple[Predicate, ...] = ()
     any: tuple[Predicate, ...] = ()
     none: tuple[Predicate, ...] = ()
-    on: Literal["owner", "dependency", "namespace", "cluster"] = "owner"
+    of: Literal["owner", "dependency", "namespace", "cluster"] = "owner"
 
     @model_validator(mode="after")
     def _one_test(self) -> Predicate:
@@ -112,7 +113,7 @@ class Predicate(Model):
         return self
 
 
-TESTS = ("finding", "log", "event", "change", "reading", "alert", "all", "any", "none")
+TESTS = ("finding", "log", "log_says", "event", "change", "reading", "alert", "all", "any", "none")
 
 
 class Signal(Predicate):

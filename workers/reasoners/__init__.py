@@ -1,0 +1,1 @@
+"""Explain a case: by runbooks, by Claude, or by the first that answers."""
