@@ -42,7 +42,7 @@ def _undeclared(text: str, functions: set[str], is_builtin: Callable[[str], bool
         else:
             known = first in declared
         if not known:
-            yield body[: found.start()].count("\n") + 1, found["ref"]
+            yield body[: found.start()].count("\n") + 1, full if found["call"] else first
 
 
 def _package(text: str) -> str:
