@@ -93,6 +93,11 @@ def user(user_id: str) -> Part:
     return text(user_id, 80)
 
 
+def channel(channel_id: str) -> Part:
+    """A channel by id."""
+    return {"type": "channel", "channel_id": channel_id[:255]}
+
+
 def link(url: str | None, label: str, most: int = 150) -> Part:
     """A link when the address is a web address, else its label alone."""
     if not is_web(url):
@@ -238,8 +243,8 @@ def as_text(part: Any) -> str:
         return "\n".join(lines)
     if kind == "date":
         return str(part["fallback"])
-    if kind == "user":
-        return str(part["user_id"])
+    if kind in ("user", "channel"):
+        return str(part[f"{kind}_id"])
     shown = part.get("text", part.get("elements", ""))
     said = as_text(shown) if isinstance(shown, dict | list) else str(shown)
     return said.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") if kind == "mrkdwn" else said

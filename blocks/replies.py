@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from blocks.parts import bold, bullets, clean, code, message, rich, sentence, small, text, user
+from blocks.parts import bold, bullets, channel, clean, code, message, rich, sentence, small, text, user
+from core.incident import Incident
 from core.outbox import View
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
@@ -16,6 +17,14 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 def reply(words: str) -> View:
     """One sentence to one person. Foreign text in it is escaped here."""
     return View(text=sentence(words))
+
+
+def opened_view(incident: Incident, note: str = "") -> View:
+    """To the person who opened an incident: its number, and where it goes on."""
+    line = [bold(incident.id), text(" is open and I am looking. It goes on in ")]
+    line.append(channel(incident.channel) if incident.channel else text("no channel: set SRE_CHANNEL"))
+    more = [[text(note, 200)]] if note else []
+    return message(f"{incident.id} is open and I am looking. {note}", [rich([*line, text(".")], *more)])
 
 
 def question_view(asked_by: str, question: str) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import redis
@@ -50,7 +51,7 @@ class Queues:
             "failure_ttl": _KEEP_FAILED_S,
         }
         if once:
-            options |= {"unique": True, "job_id": "-".join((job.rpartition(".")[2], *ids))}
+            options |= {"unique": True, "job_id": re.sub(r"[^\w-]", "_", "-".join((job, *ids)), flags=re.ASCII)}
         with contextlib.suppress(DuplicateJobError):
             if delay_s > 0:
                 held.enqueue_in(timedelta(seconds=delay_s), job, *ids, **options)

@@ -186,7 +186,7 @@ def test_without_a_service_the_incident_goes_to_the_settings_channel_then_to_the
 @pytest.mark.parametrize(
     ("changes", "title"),
     [
-        ({"annotations": {}, "labels": {"alertname": "KubePodNotReady", "pod": "api-1"}}, "Kube pod not ready on api-1"),
+        ({"annotations": {}, "labels": {"alertname": "KubePodNotReady", "pod": "a-1"}}, "Kube pod not ready on a-1"),
         ({"annotations": {"description": "Disk  is\nfull."}}, "Disk is full"),
         ({"annotations": {"summary": "word " * 200}}, ("word " * 29).strip() + "…"),
         ({"annotations": {}, "labels": {}}, "Alert"),

@@ -1,0 +1,91 @@
+"""Every delivery from Slack, by whichever way it came: executed once, however often it arrives."""
+
+from __future__ import annotations
+
+import time
+from threading import Condition
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from bot.metrics import Metrics
+from core.log import get_logger
+from core.records import Records
+
+if TYPE_CHECKING:
+    from slack_bolt import App
+    from slack_bolt.response import BoltResponse
+
+log = get_logger(__name__)
+
+
+class Deliveries:
+    """Hands deliveries to the Bolt app, one execution each; counts those under way, for a stop to wait for."""
+
+    def __init__(self, app: App, records: Records, metrics: Metrics) -> None:
+        self._app = app
+        self._records = records
+        self._metrics = metrics
+        self._under_way = 0
+        self._idle = Condition()
+
+    def take(self, body: dict[str, Any], transport: str, signature: str | None = None) -> BoltResponse:
+        """What Slack is to be answered. 503 asks it to come again, which it does with events.
+
+        Args:
+            body: Parsed, and known to come from Slack.
+            signature: Of the HTTP request. A replay has the same; Slack's own retries are signed anew.
+        """
+        from slack_bolt.response import BoltResponse
+
+        started = time.perf_counter()
+        with self._idle:
+            self._under_way += 1
+        try:
+            response = self._once(body, signature)
+        except redis.RedisError:
+            log.error("records_unreachable", exc_info=True)
+            said = {"response_type": "ephemeral", "text": "I cannot reach my records; try again in a minute."}
+            response = BoltResponse(status=200, body=said) if "command" in body else BoltResponse(status=503, body="")
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
+        self._metrics.acked(transport, _kind(body), response.status, time.perf_counter() - started)
+        return response
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Whether nothing is under way, at the latest after `timeout_s` seconds."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._under_way == 0, timeout_s)
+
+    def _once(self, body: dict[str, Any], signature: str | None) -> BoltResponse:
+        from slack_bolt.response import BoltResponse
+
+        event_id = body.get("event_id")
+        key = f"event:{event_id}" if event_id else f"signed:{signature}" if signature else None
+        if key is None:
+            return self._dispatch(body)
+        state = self._records.requests.begin(key)
+        if state != "begun":
+            return BoltResponse(status=200 if state == "done" else 503, body="")
+        response = self._dispatch(body)
+        if response.status < 500:
+            self._records.requests.finish(key)
+        else:
+            self._records.requests.abandon(key)
+        return response
+
+    def _dispatch(self, body: dict[str, Any]) -> BoltResponse:
+        from slack_bolt.request import BoltRequest
+
+        # "socket_mode" means to Bolt: parsed and verified already. Its own parser takes any form that holds the word
+        # "payload" for a click, so that `/sre explain payload size` would arrive empty.
+        return self._app.dispatch(BoltRequest(body=body, mode="socket_mode"))
+
+
+def _kind(body: dict[str, Any]) -> str:
+    if "command" in body:
+        return "command"
+    kind = body.get("type")
+    return kind if kind in ("event_callback", "block_actions", "message_action", "url_verification") else "other"

@@ -1,0 +1,112 @@
+"""`/sre`: what each command answers, at once and from stored state; longer work is saved and queued."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from blocks.replies import COMMANDS, help_view, opened_view, reply
+from blocks.status import replay_view, status_view
+from bot.words import LONGEST, nearest, plain
+from core.intake import open_incident
+from core.outbox import View
+from core.queues import ANSWER
+from core.records import Records
+from core.request import Request
+from core.status import read_status
+
+_LINKED = 10  # incidents whose cards are looked up for links
+_INCIDENT = re.compile(r"inc-(\d{1,9})", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One use of `/sre`. `text` is foreign."""
+
+    text: str
+    user: str
+    team: str | None
+    channel: str
+    response_url: str | None = None
+
+
+def answer(command: Command, records: Records) -> View:
+    """What the person who typed it sees. Raises: Conflict, redis.RedisError."""
+    text = plain(command.text)
+    if len(text) > LONGEST:
+        return reply(
+            f"That is longer than {LONGEST:,} characters; say it shorter, or use Investigate this on a message."
+        )
+    word, _, rest = text.partition(" ")
+    handler = _HANDLERS.get(word.lower())
+    if handler:
+        return handler(rest.strip(), command, records)
+    if not word:
+        return help_view()
+    meant = nearest(word, _HANDLERS)
+    hint = f"Did you mean /sre {meant}?" if meant else "See /sre help."
+    return reply(f"There is no /sre {word}. {hint}")
+
+
+def _help(_rest: str, _command: Command, _records: Records) -> View:
+    return help_view()
+
+
+def _status(rest: str, _command: Command, records: Records) -> View:
+    status = read_status(records, rest or None)
+    services = records.settings.config.services
+    meant = nearest(rest, services) if rest and not status.incidents and rest not in services else None
+    if meant:
+        return reply(f"I know no service {rest}. Did you mean /sre status {meant}?")
+    still_open = [incident.id for incident in status.incidents if incident.is_open][:_LINKED]
+    cards = {incident_id: records.outbox.find(f"{incident_id}/card") for incident_id in still_open}
+    links = {incident_id: card.permalink for incident_id, card in cards.items() if card and card.permalink}
+    return status_view(status, records.now(), rest or None, links)
+
+
+def _explain(rest: str, command: Command, records: Records) -> View:
+    if not rest:
+        return reply("Say what to explain, as in /sre explain checkout, or /sre explain INC-7.")
+    found = _INCIDENT.fullmatch(rest.split(maxsplit=1)[0])
+    if found:
+        incident = records.incidents.find(f"INC-{int(found[1])}")
+        if incident is None:
+            return reply(f"There is no INC-{int(found[1])}.")
+        return replay_view(incident, records.ledger.of_incident(incident.id), records.now())
+    request = Request(
+        id=uuid4().hex, kind="explain", text=rest, user=command.user, team=command.team, channel=command.channel,
+        response_url=command.response_url, asked_at=records.now(),
+    )  # fmt: skip
+    records.requests.save(request)
+    records.queues.enqueue("investigate", ANSWER, request.id)
+    return reply("I am looking; the answer comes as a thread in this channel")
+
+
+def _incident(rest: str, command: Command, records: Records) -> View:
+    services = records.settings.config.services
+    word, _, what = rest.partition(" ")
+    service = next((name for name in services if name.lower() == word.lower()), None)
+    if not what.strip():
+        return reply("Say which service and what is wrong, as in /sre incident checkout customers cannot pay.")
+    incident = open_incident(
+        records, what if service else rest, user=command.user, team=command.team, channel=_home(command, records),
+        service=service,
+    )  # fmt: skip
+    meant = nearest(word, services) if service is None else None
+    return opened_view(incident, f"I know no service {word}; did you mean {meant}?" if meant else "")
+
+
+def _home(command: Command, records: Records) -> str | None:
+    """Where a person's incident is shown unless its service has a channel: where they are, if others can see that."""
+    settings = records.settings
+    shared = None if command.channel.startswith("D") else command.channel
+    return shared or settings.channel or settings.config.channels.fallback or command.channel
+
+
+_HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
+    "status": _status, "explain": _explain, "incident": _incident, "help": _help,
+}  # fmt: skip
+if set(_HANDLERS) != {name for name, _, _ in COMMANDS}:
+    raise AssertionError("the help and the commands name different words")
