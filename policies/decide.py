@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 from core import catalogue
 from core.diagnosis import Action, Decision, Verdict
+from core.errors import Unreachable
 from core.settings import Approvers, Settings
 from policies import always, engine
 from policies.engine import Engine, RegoEngine, Spoken
-from policies.files import HERE, Rules, described_codes, load_rules
+from policies.files import Rules, described_codes, load_rules
 from policies.plain import Malformed, plain
 
 MALFORMED = "malformed"
@@ -21,9 +22,9 @@ MALFORMED = "malformed"
 class Policy:
     """A compiled policy set. Safe to share between threads."""
 
-    def __init__(self, rules: Rules, ask_engine: Engine) -> None:
+    def __init__(self, rules: Rules, evaluator: Engine) -> None:
         self._rules = rules
-        self._engine = ask_engine
+        self._engine = evaluator
 
     @property
     def hash(self) -> str:
@@ -44,6 +45,10 @@ class Policy:
             return self.refuse(found.code)
         spoken = self._engine.evaluate({"action": found.model_dump(mode="json"), "facts": known})
         return self._decision(_with_code(found, known, spoken))
+
+    def publish(self) -> None:
+        """Make what evaluates hold this policy set. Safe to repeat. Raises: Unreachable, ConfigError."""
+        self._engine.publish()
 
     def refuse(self, code: str) -> Decision:
         """A denial by this policy."""
@@ -72,18 +77,26 @@ def _with_code(action: Action, facts: Mapping[str, Any], said: Spoken) -> Spoken
     )
 
 
-def load(settings: Settings) -> Policy:
+def load(settings: Settings, *, publish: bool = False) -> Policy:
     """The policy that these settings name: their approvers, and OPA when OPA_URL is set. Compiled once a process.
 
-    Raises: ConfigError with file and line when a rule does not compile, in OPA either.
+    Args:
+        publish: Make OPA hold this policy set. For the processes that act; a command must not change what they ask.
+            An OPA that does not answer now is published to when it is first asked; until then it denies.
+
+    Raises: ConfigError with file and line when a rule does not compile, here or in OPA.
     """
-    return _compiled(settings.config.approvers, settings.opa_url, HERE)
+    held = _compiled(settings.config.approvers, settings.opa_url)
+    if publish:
+        with suppress(Unreachable):
+            held.publish()
+    return held
 
 
 @lru_cache(maxsize=4)
-def _compiled(approvers: Approvers, opa_url: str | None, folder: Path) -> Policy:
-    rules = load_rules(approvers, folder)
-    here = RegoEngine(rules)  # also with OPA: what does not compile stops the start
+def _compiled(approvers: Approvers, opa_url: str | None) -> Policy:
+    rules = load_rules(approvers)
+    here = RegoEngine(rules)  # with OPA too: what does not compile stops the start
     if opa_url is None:
         return Policy(rules, here)
     from policies.opa import OpaEngine

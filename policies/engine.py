@@ -35,6 +35,9 @@ class Engine(Protocol):
     """Evaluates `sre.decision`. Never raises: an engine that cannot decide says no."""
 
     def evaluate(self, document: Mapping[str, Any]) -> Spoken: ...
+    def publish(self) -> None:
+        """Make what evaluates hold this policy set. Safe to repeat. Raises: Unreachable, ConfigError."""
+        ...
 
 
 def no(code: str) -> Spoken:
@@ -81,6 +84,9 @@ class RegoEngine:
         check_names(rules.modules, self._rego.is_builtin)
         if not self._bundle.ok() or not self.evaluate({}).deny - {UNAVAILABLE}:
             raise ConfigError("The policy compiles but cannot be evaluated; look for rules that define each other.")
+
+    def publish(self) -> None:
+        """Nothing is left to do: it was compiled here."""
 
     def evaluate(self, document: Mapping[str, Any]) -> Spoken:
         from regopy import Input, RegoError
