@@ -250,3 +250,13 @@ def text_length(value: Any) -> int:
         len(item) if isinstance(item, str) and key in ("text", "title") else text_length(item)
         for key, item in value.items()
     )
+
+
+def interactive_elements(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """The elements of a block that a person can use, those of nested blocks too."""
+    inside = [*block.get("elements", []), *block.get("actions", []), block.get("accessory"), block.get("element")]
+    found = [element for element in inside if element and element.get("type") in e.INTERACTIVE]
+    cards = [element for element in inside if element and element.get("type") == "card"]
+    for nested in [*block.get("child_blocks", []), *cards]:
+        found += interactive_elements(nested)
+    return found

@@ -47,16 +47,10 @@ def read_content(args: Args, *, update: bool = False) -> Content:
     if not text.strip() and not blocks and not attachments:
         raise ApiError("no_text")
     if update and len(text) > UPDATE_TEXT_MAX:
-        raise ApiError("msg_too_long", [f"text has {len(text)} characters, an update may have {UPDATE_TEXT_MAX}"])
-    warnings = [
-        name
-        for name, applies in (
-            ("missing_text_in_message", not text.strip()),
-            ("message_truncated", len(text) > TEXT_MAX),
-        )
-        if applies
-    ]
-    return Content(text[:TEXT_MAX], blocks, attachments, _metadata(args), tuple(warnings))
+        raise ApiError("msg_too_long", [f"text has {len(text)} characters, an update at most {UPDATE_TEXT_MAX}"])
+    warnings = [] if text.strip() else ["missing_text_in_message"]
+    warnings += ["message_truncated"] if len(text) > TEXT_MAX else []
+    return Content(text[:TEXT_MAX], blocks, attachments, read_metadata(args), tuple(warnings))
 
 
 def read_blocks(args: Args) -> list[Json]:
@@ -87,7 +81,8 @@ def _attachments(args: Args) -> list[Json]:
     return attachments
 
 
-def _metadata(args: Args) -> Json | None:
+def read_metadata(args: Args) -> Json | None:
+    """The `metadata` argument, checked; None when there is none."""
     metadata: Any = args.json("metadata", "invalid_metadata_format")
     if not metadata:
         return None

@@ -211,6 +211,10 @@ WRITTEN: dict[str, Check] = {
     ),
 }
 
+INTERACTIVE = frozenset(
+    {*BUTTONS, *SELECTS, *MULTI_SELECTS, *CHOICES, *WRITTEN, "datetimepicker", "feedback_buttons", "icon_button"}
+)
+
 SECTION_ACCESSORY = by_type({**BUTTONS, **SELECTS, **MULTI_SELECTS, **CHOICES, "image": IMAGE})
 IN_ACTIONS = by_type({**BUTTONS, **SELECTS, **MULTI_SELECTS, **CHOICES, "datetimepicker": _DATETIME})
 IN_INPUT = by_type({**WRITTEN, **SELECTS, **MULTI_SELECTS, **CHOICES, "datetimepicker": _DATETIME})

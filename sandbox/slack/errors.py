@@ -7,7 +7,7 @@ from typing import Any
 
 # Errors that mean the bot broke a rule, rather than that the world is not as it hoped (no such channel, archived).
 BREACHES = frozenset(
-    [
+    {
         "cannot_provide_both_markdown_text_and_chunks",
         "cant_delete_message",
         "cant_update_message",
@@ -33,12 +33,13 @@ BREACHES = frozenset(
         "push_limit_reached",
         "ratelimited",
         "stopped_by_user",
+        "streaming_mode_mismatch",
         "streaming_state_conflict",
         "too_many_attachments",
         "unknown_method",
         "used_url",
         "view_too_large",
-    ]
+    }
 )
 
 

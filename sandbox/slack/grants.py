@@ -61,6 +61,10 @@ class ResponseUrls:
         self._issued[key] = ResponseUrl(channel, user, thread_ts, source_ts, self._clock.now())
         return f"/response/{key}"
 
+    def peek(self, path: str) -> ResponseUrl:
+        """What an issued path stands for, without counting a use."""
+        return self._issued[path.rpartition("/")[2]]
+
     def use(self, key: str) -> ResponseUrl:
         """Count one answer. Raises ApiError, which Slack answers with 404."""
         grant = self._issued.get(key)

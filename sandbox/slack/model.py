@@ -154,6 +154,7 @@ class Stream:
     started_at: float
     mode: Literal["timeline", "plan"]
     recipient: str | None
+    fed_by: str = ""  # "chunks" or "markdown_text", whichever came first
     state: Literal["open", "stopped", "expired", "stopped_by_user"] = "open"
     text: str = ""
     title: str = ""

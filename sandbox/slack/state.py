@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Iterator
 
+from sandbox.slack.blocks import interactive_elements
 from sandbox.slack.clock import Clock
 from sandbox.slack.feed import Feed
 from sandbox.slack.model import BOT_USER_ID, Breach, ChangeKind, Channel, Group, Json, Message, User, View
@@ -57,7 +58,8 @@ class Workspace:
         self.files: dict[str, Json] = {}
         self.pins: dict[str, list[str]] = {}  # channel id: ts of messages
         self.bookmarks: dict[str, list[Json]] = {}
-        self.thread_status: dict[tuple[str, str], str] = {}  # channel, thread_ts: what "is …" says
+        self.uploads: dict[str, bytes] = {}  # by file id
+        self.threads: dict[tuple[str, str], Json] = {}  # channel, thread_ts: status, title, prompts, session
         self.breaches: list[Breach] = []
         self._ids = itertools.count(1)
         self._last_us = 0
@@ -130,7 +132,7 @@ class Workspace:
 
     def post(self, message: Message) -> Message:
         """Add a message; a reply is counted on its parent."""
-        self._name_blocks(message.blocks)
+        self.name_blocks(message.blocks)
         self.messages.setdefault(message.channel, {})[message.ts] = message
         if message.is_reply and (parent := self.find(str(message.thread_ts), message.channel)):
             parent.thread_ts = parent.ts
@@ -138,11 +140,15 @@ class Workspace:
             if message.user not in parent.reply_users:
                 parent.reply_users.append(message.user)
         self.changed("message_posted", message)
+        if message.user == BOT_USER_ID and self.threads.get((message.channel, message.thread_ts or ""), {}).get(
+            "status"
+        ):
+            self.set_thread(message.channel, message.thread_ts or "", "status", "")  # an answer ends "is thinking …"
         return message
 
     def edit(self, message: Message) -> None:
         """Note that a message was edited."""
-        self._name_blocks(message.blocks)
+        self.name_blocks(message.blocks)
         message.edits += 1
         message.edited_ts = self.new_ts()
         self.changed("message_edited" if message.seen_by is None else "ephemeral_edited", message)
@@ -165,7 +171,7 @@ class Workspace:
 
     def show(self, message: Message) -> Message:
         """Show an ephemeral message to the one who may see it."""
-        self._name_blocks(message.blocks)
+        self.name_blocks(message.blocks)
         self.ephemerals[message.ts] = message
         self.changed("ephemeral_posted", message)
         return message
@@ -180,32 +186,18 @@ class Workspace:
             thread_ts=message.thread_ts, user=message.seen_by or message.user,
         )  # fmt: skip
 
+    def set_thread(self, channel: str, thread_ts: str, what: str, value: object) -> None:
+        """Note what an assistant says of a thread: its status, title, suggested prompts, session."""
+        thread = self.threads[channel, thread_ts] = self.threads.get((channel, thread_ts), {}) | {what: value}
+        self.feed.add("status_set", thread, channel=channel, thread_ts=thread_ts, user=BOT_USER_ID)
+
     def breach(self, rule: str, message: str, where: str) -> None:
         """Write down that the bot broke a rule."""
         self.breaches.append(Breach(rule, message, where, self.clock.now()))
         self.feed.add("breach", {"rule": rule, "message": message, "where": where})
 
-    def _name_blocks(self, blocks: list[Json]) -> None:
+    def name_blocks(self, blocks: list[Json]) -> None:
         for block in blocks:
             block.setdefault("block_id", uuid.uuid4().hex[:5])
             for index, element in enumerate(interactive_elements(block)):
                 element.setdefault("action_id", f"{block['block_id']}-{index}")
-
-
-def interactive_elements(block: Json) -> list[Json]:
-    """The elements of a block that a person can use, those of nested blocks too."""
-    found = [e for e in [*block.get("elements", []), *block.get("actions", [])] if _is_interactive(e)]
-    found += [block[key] for key in ("accessory", "element") if _is_interactive(block.get(key))]
-    for nested in [*block.get("child_blocks", []), *(e for e in block.get("elements", []) if e.get("type") == "card")]:
-        found += interactive_elements(nested)
-    return found
-
-
-def _is_interactive(element: object) -> bool:
-    passive = ("image", "plain_text", "mrkdwn", "card")
-    return (
-        isinstance(element, dict)
-        and element.get("type") not in passive
-        and "type" in element
-        and not str(element["type"]).startswith("rich_text")
-    )
