@@ -38,6 +38,7 @@ class Finding(Model):
     message: str  # the cluster's own reason, in a sentence; foreign text
     since: Moment | None = None
     container: str | None = None
+    harms: tuple[str, ...] = ()  # workloads that it harms beside its owner, as "shop/Deployment/checkout"
     evidence: tuple[str, ...] = ()
 
 
@@ -106,6 +107,7 @@ class Observation(Model):
     logs: tuple[LogExcerpt, ...] = ()
     readings: tuple[Reading, ...] = ()
     workloads: tuple[Workload, ...] = ()  # of the services in question
+    calls: tuple[tuple[str, str], ...] = ()  # who calls whom: ("shop/Deployment/checkout", "shop/Deployment/payments")
     alerts: tuple[Alert, ...] = ()  # firing now
     evidence: tuple[Evidence, ...] = ()
     could_not_read: tuple[str, ...] = ()  # "traces (no TEMPO_URL)"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from core.incident import Alert
 from workers.reasoners.causes import Link, blamed, root_of
-from workers.reasoners.scope import Place, Scope, bare, needs
+from workers.reasoners.scope import Place, Scope
 from workers.reasoners.seen import Problem, Seen, deviates
 from workers.reasoners.signals import Match, Sight, match, strength
 from workers.runbook import Runbook
@@ -117,7 +117,9 @@ def problem_anchors(seen: Seen, scope: Scope) -> list[Anchor]:
 
 def asked_about(seen: Seen, scope: Scope) -> list[Problem]:
     """The problems of those whom the case is about."""
-    return [p for p in seen.problems if p.severity != "info" and scope.holds(*p.place)]
+    mine = [p for p in seen.problems if scope.holds(*p.place) or any(scope.names and scope.holds(*h) for h in p.harms)]
+    urgent = [p for p in mine if p.severity != "info"]
+    return urgent or (mine if scope.names else [])
 
 
 def focus(seen: Seen, scope: Scope) -> list[Place]:
@@ -130,8 +132,8 @@ def symptom_anchors(seen: Seen, scope: Scope) -> Iterator[Anchor]:
     own = focus(seen, scope) if scope.names else [place for place in seen.places if scope.holds(*place)]
     alerted = [alert_place(alert, seen) for alert in alerts_asked_about(seen, scope)]
     places = list(dict.fromkeys((*own, *alerted)))
-    names = frozenset(name for place in own for name in seen.names(place))
-    needed = [p for p in seen.places if seen.names(p) & needs(names, seen.config) and p not in places]
+    called = frozenset(p for place in own for p in seen.called_by(place))
+    needed = [p for p in seen.places if p in called and p not in places]
     troubled = [place for place in needed if any(map(deviates, seen.readings(place)))]
     for place in troubled or [place for place in places if _in_doubt(seen, place)]:
         yield Anchor(_sight(seen, place, None))
@@ -165,5 +167,4 @@ def _in_doubt(seen: Seen, place: Place) -> bool:
 
 
 def _sight(seen: Seen, place: Place, problem: Problem | None) -> Sight:
-    needed = needs(seen.names(place), seen.config)
-    return Sight(seen, place, problem, frozenset(p for p in seen.places if bare(p[1]) in needed and p != place))
+    return Sight(seen, place, problem, seen.called_by(place))

@@ -20,7 +20,14 @@ _POD: frozenset[Condition] = frozenset({
 })  # fmt: skip
 _REFUSED: frozenset[Condition] = frozenset({"ReplicaFailure", "QuotaExceeded", "WebhookUnavailable"})
 _NODE: frozenset[Condition] = frozenset({"NodeNotReady", "NodePressure"})
+_LOST: frozenset[Condition] = frozenset({  # what losing or filling a node does to the pods on it
+    "Unhealthy", "ReplicasMismatch", "ProgressDeadlineExceeded", "NoEndpoints", "HPALimited", "JobFailed", "Evicted",
+    "FailedCreatePodSandBox", "Unschedulable", "FailedMount",
+})  # fmt: skip
 _STARTING = _POD - {"Unhealthy", "CrashLoopBackOff", "Evicted"}
+_SHORT: frozenset[Condition] = frozenset({
+    "ReplicaFailure", "ReplicasMismatch", "ProgressDeadlineExceeded", "JobFailed",
+})  # fmt: skip
 _SAME_OWNER: dict[Condition, frozenset[Condition]] = {
     "CrashLoopBackOff": frozenset({"OOMKilled", "CreateContainerConfigError", "FailedMount"}),
     "Unhealthy": _STARTING | {"CrashLoopBackOff"},
@@ -122,33 +129,35 @@ def _volume(effect: Problem, cause: Problem, seen: Seen) -> Link | None:
         return None
     if cause.condition == "PVCPending" and effect.condition in ("Unschedulable", "FailedMount"):
         said = seen.said_about(effect).lower()
-        if bare(cause.place[1]) in said or "persistentvolumeclaim" in said:
+        guessed = not cause.harms and "persistentvolumeclaim" in said
+        if guessed or effect.place in cause.harms or bare(cause.place[1]) in said:
             return _link(cause, 0.97, f"{effect.place[1]} waits for the volume", effect)
     return None
 
 
 def _node(effect: Problem, cause: Problem, seen: Seen) -> Link | None:
-    if cause.condition not in _NODE or effect.condition in _NODE | _REFUSED:
+    if cause.condition not in _NODE or effect.condition not in _LOST:
         return None
     said, node = seen.said_about(effect), bare(cause.place[1])
-    named = re.search(rf"(?<![\w.-]){re.escape(node)}(?![\w-])", said) is not None
+    named = effect.place in cause.harms or re.search(rf"(?<![\w.-]){re.escape(node)}(?![\w-])", said) is not None
     if effect.condition == "Evicted" and cause.condition == "NodePressure":
         return _link(cause, 0.95 if named else 0.85, f"{effect.place[1]} was evicted under the pressure", effect)
     if effect.condition == "Unschedulable" and _NODE_TAINT.search(said):
         return _link(cause, 0.85, f"{effect.place[1]} finds no node because of it", effect)
-    if named and cause.condition == "NodeNotReady" and effect.condition not in ("ImagePullBackOff", "OOMKilled"):
+    if named and cause.condition == "NodeNotReady":
         return _link(cause, 0.9, f"{effect.place[1]} runs on {node}", effect)
     return None
 
 
 def _admission(effect: Problem, cause: Problem, seen: Seen) -> Link | None:
     """Quotas and webhooks keep the pods of others from being created."""
-    if effect.condition not in ("ReplicaFailure", "ReplicasMismatch", "ProgressDeadlineExceeded", "JobFailed"):
+    guarding = cause.condition == "WebhookUnavailable" and "WebhookConfiguration/" in cause.place[1]
+    if effect.condition not in _SHORT | ({"WebhookUnavailable"} if guarding else set()) or effect.place == cause.place:
         return None
     said = seen.said_about(effect)
     if cause.condition == "QuotaExceeded" and effect.place[0] == cause.place[0] and "exceeded quota" in said:
         return _link(cause, 0.95, f"{effect.place[1]} cannot create pods because of it", effect)
-    if cause.condition == "WebhookUnavailable" and "webhook" in said:
+    if guarding and "calling webhook" in said:
         return _link(cause, 0.95, f"{effect.place[1]} cannot create pods because of it", effect)
     return None
 
@@ -159,7 +168,7 @@ def _behind(effect: Problem, cause: Problem, seen: Seen) -> Link | None:
     if effect.condition == "NoEndpoints" and cause.condition in _POD | _REFUSED | {"ReplicasMismatch"}:
         if effect.place[0] != cause.place[0] or _NO_POD_SELECTED.search(effect.message):
             return None
-        strength = _alike(bare(effect.place[1]), cause, said, seen)
+        strength = _alike(effect, cause, said, seen)
         return _link(cause, strength, f"{effect.place[1]} has no endpoint because of it", effect) if strength else None
     relies = effect.condition in ("IngressBackendMissing", "WebhookUnavailable")
     if (
@@ -171,10 +180,17 @@ def _behind(effect: Problem, cause: Problem, seen: Seen) -> Link | None:
     return None
 
 
-def _alike(service: str, cause: Problem, said: str, seen: Seen) -> float:
+def _alike(effect: Problem, cause: Problem, said: str, seen: Seen) -> float:
     """How sure it is that a service selects this owner's pods, by their names."""
-    owner = bare(cause.place[1])
-    if service in seen.names(cause.place) or owner in _tokens(said) or any(pod in said for pod in cause.pods):
+    service, owner = bare(effect.place[1]), bare(cause.place[1])
+    if effect.harms and cause.place not in effect.harms:
+        return 0.0
+    if (
+        cause.place in effect.harms
+        or service in seen.names(cause.place)
+        or owner in _tokens(said)
+        or any(pod in said for pod in cause.pods)
+    ):
         return 0.95
     return 0.85 if owner.startswith(service + "-") or service.startswith(owner + "-") else 0.0
 
@@ -189,7 +205,7 @@ def _by_name_or_need(place: Place, cause: Problem, seen: Seen, effect: Problem |
     """A fault of what the owner relies on: its log names it, or the catalogue says so and nothing speaks against it."""
     own = seen.names(place)
     names = seen.names(cause.place) - own
-    needed = bool(names & needs(own, seen.config))
+    needed = cause.place in seen.called_by(place) or bool(names & needs(own, seen.config))
     complaints = seen.complaints(place)
     for line, log in complaints:
         if _names_it(line, names, cause, near=place[0] == cause.place[0] or needed):

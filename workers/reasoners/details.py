@@ -58,6 +58,7 @@ _KINDS = {
 _NOT_FOUND = re.compile(
     rf"\b({'|'.join(_KINDS)})s?(?:\.[\w.]+)? \"?([\w./-]+?)\"? (?:is |was )?(?:not found|does not exist)", re.IGNORECASE
 )
+_ABSENT = re.compile(r"\b(storage class|service) ([\w./-]+),?(?: which)? does not exist")
 _NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (\S+)|non-existent (config|secret) key: (\S+)")
 _NO_COMMAND = re.compile(
     r"exec: \\?\"([^\"\\]+)\\?\": (?:executable file not found|stat [^:]+: no such file|permission denied)"
@@ -125,6 +126,8 @@ def missing_in(text: str) -> str | None:
         return f"key {key} of {kind} {name.rpartition('/')[2].rstrip('.,')}" if kind else f"key {key}"
     if found := _NOT_FOUND.search(text):
         return f"{_KINDS[found[1].lower()]} {found[2]}"
+    if found := _ABSENT.search(text):
+        return f"{found[1]} {found[2].rstrip(',')}"
     if found := _NO_COMMAND.search(text):
         return f"command {found[1] or found[2]}"
     return None

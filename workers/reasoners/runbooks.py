@@ -9,8 +9,8 @@ from core.diagnosis import Action, ActionKind, Case, Claim, Draft, RootCause
 from core.errors import SreError
 from core.settings import Config
 from workers.ports import Step
-from workers.reasoners.candidates import Candidate, candidates
-from workers.reasoners.scope import Scope, bare, needs, scope_of
+from workers.reasoners.candidates import Candidate, candidates, focus
+from workers.reasoners.scope import Scope, bare, scope_of
 from workers.reasoners.seen import Problem, Seen, cite
 from workers.reasoners.signals import match, problem_text
 from workers.reasoners.specifics import condition, params, specifics
@@ -103,10 +103,10 @@ def _claims(best: Candidate, seen: Seen) -> Iterator[Claim]:
 def ruled_out(best: Candidate, seen: Seen, scope: Scope) -> Iterator[Claim]:
     """What might be suspected and is not it: services relied on that are well, and faults that nothing ties to it."""
     place = best.anchor.sight.place
-    names = frozenset(scope.names or {bare(place[1])})
+    relied_on = {p for own in (place, *focus(seen, scope)) for p in seen.called_by(own)}
     for other in seen.places:
         workload = seen.workload(other)
-        if other == place or bare(other[1]) not in needs(names, seen.config) or seen.problems_of(other):
+        if other == place or other not in relied_on or seen.problems_of(other):
             continue
         if workload and 0 < workload.desired <= workload.ready:
             text = f"{bare(other[1])}: {workload.ready} of {workload.desired} pods are ready"

@@ -13,7 +13,7 @@ from core.model import utc_now
 from core.observation import Change, Condition, Finding, LogExcerpt, Reading, Workload
 from core.settings import Config
 from workers.reasoners.details import CONNECTION, badness, plain
-from workers.reasoners.scope import Place, alert_names, bare, services_of
+from workers.reasoners.scope import Place, alert_names, bare, needs, services_of
 
 CITED = 4  # evidence ids a claim cites at most; a hundred pods that fail alike need no hundred citations
 _STALE = timedelta(hours=1)
@@ -50,6 +50,11 @@ class Problem:
     @property
     def pods(self) -> frozenset[str]:
         return frozenset(f.name for f in self.findings if f.kind == "Pod")
+
+    @property
+    def harms(self) -> frozenset[Place]:
+        """The other workloads that it is known to harm."""
+        return frozenset(place_of(text) for f in self.findings for text in f.harms)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -161,6 +166,23 @@ class Seen:
         found += [(log.namespace, log.owner) for log in seen.logs] + [(c.namespace, c.owner) for c in seen.changes]
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def calls(self) -> frozenset[tuple[Place, Place]]:
+        """Who calls whom, as the cluster shows it."""
+        return frozenset((place_of(caller), place_of(called)) for caller, called in self.observation.calls)
+
+    def called_by(self, place: Place) -> frozenset[Place]:
+        """What this owner relies on, near and far, by the catalogue and by what the cluster shows."""
+        named = needs(self.names(place), self.config)
+        found = {other for other in self.places if self.names(other) & named}
+        todo = [place]
+        while todo:
+            caller = todo.pop()
+            more = {called for by, called in self.calls if by == caller} - found
+            found |= more
+            todo += more
+        return frozenset(found - {place})
+
     def names(self, place: Place) -> frozenset[str]:
         """What callers call this owner."""
         return services_of(place, self.config) | {bare(place[1])}
@@ -180,6 +202,12 @@ def deviates(reading: Reading) -> bool:
     if reading.name == "request_rate":
         return before is not None and before > 0 and (now >= 3 * before or now <= before / 3)
     return False
+
+
+def place_of(text: str) -> Place:
+    """ "shop/Deployment/checkout" as namespace and owner."""
+    namespace, _, owner = text.partition("/")
+    return namespace, owner
 
 
 def cite(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

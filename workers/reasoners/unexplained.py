@@ -82,7 +82,7 @@ def _trouble(seen: Seen, scope: Scope) -> Iterator[Claim]:
 
 def _unread(seen: Seen) -> bool:
     """Whether pods or workloads themselves could not be read; without them nobody can say that all is well."""
-    vital = ("pod", "deployment", "workload", "kubernetes", "cluster")
+    vital = ("pod", "deployment", "workload", "kubernetes", "cluster", "namespace")
     return any(what.lower().startswith(vital) for what in seen.observation.could_not_read)
 
 
