@@ -1,0 +1,77 @@
+"""What goes wrong, and how it began: as a change that somebody made. What follows from it is the world's affair.
+
+A fault ends when its change is undone or outdone: by a rollback, or by a template that works. A restart does not
+end it.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from sandbox.kubernetes.objects import Objects
+from sandbox.kubernetes.resources import Json
+from sandbox.services import BY_NAME, NAMESPACE
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A new pod template for one Deployment, as a pipeline applies it. Whatever is None stays as it was."""
+
+    name: str
+    deployment: str
+    note: str  # the change cause that the pipeline writes down
+    tag: str | None = None
+    env: tuple[tuple[str, str], ...] = ()  # set beside those that are there
+    without_env: tuple[str, ...] = ()
+    args: tuple[tuple[str, str], ...] = ()  # new values of arguments that are there: ("--appendfsync", "no")
+    memory_limit: str | None = None
+    memory_request: str | None = None
+
+    def apply(self, objects: Objects, now: float) -> Json:
+        """Roll it out. Returns the Deployment as it was before, for `restore`."""
+        before = objects.find("deployments", NAMESPACE, self.deployment)
+        if before is None:
+            raise LookupError(f"there is no Deployment {self.deployment!r} to roll out to")
+        after = copy.deepcopy(before)
+        after["metadata"].setdefault("annotations", {})["kubernetes.io/change-cause"] = self.note
+        self._change(after["spec"]["template"]["spec"]["containers"][0])
+        objects.put("deployments", after, now)
+        return before
+
+    def _change(self, container: Json) -> None:
+        if self.tag:
+            container["image"] = f"{BY_NAME[self.deployment].repository}:{self.tag}"
+        dropped = {name for name, _ in self.env} | set(self.without_env)
+        env = [e for e in container.get("env", []) if e["name"] not in dropped]
+        container["env"] = env + [{"name": name, "value": value} for name, value in self.env]
+        for name, value in self.args:
+            container["args"][container["args"].index(name) + 1] = value
+        for key, memory in (("limits", self.memory_limit), ("requests", self.memory_request)):
+            if memory:
+                container["resources"][key]["memory"] = memory
+
+
+def restore(objects: Objects, before: Json, now: float) -> None:
+    """Put back the pod template of a Deployment as it was, as a rollback does."""
+    meta = before["metadata"]
+    held = objects.find("deployments", meta["namespace"], meta["name"])
+    if held is not None:
+        template = copy.deepcopy(before["spec"]["template"])
+        objects.put("deployments", {**held, "spec": {**held["spec"], "template": template}}, now)
+
+
+BAD_DEPLOY = Rollout(
+    "bad-deploy", "checkout", "release 1.8.4: carts by URL", tag="1.8.4",
+    env=(("CART_URL", "redis://cart-redis:80a/0"),), without_env=("CART_ADDR",),
+)  # fmt: skip
+MEMORY_LIMIT = Rollout("memory-limit", "search", "smaller limits, to save two nodes", memory_limit="512Mi")
+IMAGE_TYPO = Rollout("image-typo", "storefront", "release 4.12.0: wish lists", tag="4.12.o")
+UNSCHEDULABLE = Rollout(
+    "unschedulable", "catalog", "release 9.3.0: more memory for the price index", tag="9.3.0",
+    memory_request="384Gi", memory_limit="384Gi",
+)  # fmt: skip
+QUIET_DEPENDENCY = Rollout(
+    "quiet-dependency", "cart-redis", "flush carts to disk every second", args=(("--appendfsync", "evrysec"),)
+)  # fmt: skip
+FAULTS = {f.name: f for f in (BAD_DEPLOY, MEMORY_LIMIT, IMAGE_TYPO, UNSCHEDULABLE, QUIET_DEPENDENCY)}

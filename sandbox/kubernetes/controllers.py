@@ -1,0 +1,34 @@
+"""One round of everything that kube-controller-manager runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox.kubernetes.bookkeeping import step_autoscaler, step_budget, step_endpoints, step_quota
+from sandbox.kubernetes.deployments import step_deployment, step_replica_set
+from sandbox.kubernetes.events import forget_old
+from sandbox.kubernetes.jobs import step_cron_job, step_job
+from sandbox.kubernetes.objects import Objects
+from sandbox.kubernetes.resources import Json
+from sandbox.kubernetes.statefulsets import step_stateful_set
+
+Step = Callable[[Objects, Json, float], None]
+CONTROLLERS: tuple[tuple[str, Step], ...] = (
+    ("cronjobs", step_cron_job),
+    ("jobs", step_job),
+    ("deployments", step_deployment),
+    ("replicasets", step_replica_set),
+    ("statefulsets", step_stateful_set),
+    ("services", step_endpoints),
+    ("poddisruptionbudgets", step_budget),
+    ("horizontalpodautoscalers", step_autoscaler),
+    ("resourcequotas", step_quota),
+)
+
+
+def step_controllers(objects: Objects, now: float) -> None:
+    """Move every object one step towards what its spec wants."""
+    for plural, step in CONTROLLERS:
+        for found in objects.list(plural):
+            step(objects, found, now)
+    forget_old(objects, now)
