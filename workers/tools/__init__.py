@@ -1,0 +1,1 @@
+"""What a reasoner may read with. Nothing here changes anything."""

@@ -1,0 +1,82 @@
+"""What tools give back: cleaned of invisible characters, cut to what a model should read at once, kept to read on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from core.errors import ToolError
+
+MAX_KEPT = 200_000  # characters of one result that are kept at all; a log of 2,000 long lines
+MAX_EXCERPT = 2_000  # of `Evidence.excerpt`
+MAX_PIECE = 16_000  # what `read_more` gives at once, about 4,000 tokens
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a tool read, before it is cleaned and masked."""
+
+    query: str  # the request as somebody could repeat it
+    text: str
+    link: str | None = None
+    source: str | None = None  # None: the tool's own
+
+
+@dataclass
+class Shelf:
+    """The whole texts of this investigation's results, clean and masked, by evidence id."""
+
+    kept: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # source, query, text
+
+    def put(self, evidence_id: str, source: str, query: str, text: str) -> None:
+        self.kept[evidence_id] = (source, query, text)
+
+    def get(self, evidence_id: str) -> tuple[str, str, str]:
+        """Source, query and text. Raises: ToolError when there is no such result."""
+        if evidence_id not in self.kept:
+            raise ToolError("that result", "no result has this id; ids look like e7")
+        return self.kept[evidence_id]
+
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
+# Control characters, marks that turn the direction of text, characters without width, Unicode tags, lone surrogates.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def clean(text: str) -> str:
+    """The text with nothing in it that a reader does not see; line breaks of all kinds become newlines."""
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    return _UNSEEN.sub("", text)
+
+
+def keepable(text: str) -> str:
+    """The text, or its beginning and end when it is larger than anybody will read."""
+    return cut(text, MAX_KEPT, "this much was never kept")[0]
+
+
+def cut(text: str, limit: int, note: str) -> tuple[str, int]:
+    """The text within about `limit` characters, its middle left out at line breaks, and where the gap begins.
+
+    Args:
+        note: How to read what is left out, for the line that marks the gap.
+
+    Returns: the text as it is, and its length, when it fits.
+    """
+    if len(text) <= limit:
+        return text, len(text)
+    head = limit * 3 // 5
+    head = text.rfind("\n", head // 2, head) + 1 or head
+    tail = len(text) - (limit - head)
+    at_line = text.find("\n", tail, tail + (limit - head) // 2) + 1
+    tail = at_line or tail
+    return f"{text[:head]}\n[{tail - head:,} characters left out: {note}]\n{text[tail:]}", head
+
+
+def excerpt(text: str) -> str:
+    """What `Evidence` keeps of a result."""
+    return cut(text.strip(), MAX_EXCERPT - 100, "see the whole by its query")[0]
