@@ -91,9 +91,7 @@ def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> 
         blocks.append(bullets([_entry(entry) for entry in entries[-_MOST_ENTRIES:]]))
     else:
         blocks.append(rich([text("The ledger has nothing of it.")]))
-    return message(
-        f"{incident.id} is {state}; {counted(len(entries), 'entry' if len(entries) == 1 else 'ledger line')}", blocks
-    )
+    return message(f"{incident.id} is {state}; the ledger has {counted(len(entries), 'line')} of it", blocks)
 
 
 _EVENTS = {

@@ -123,7 +123,6 @@ def _listen(app: App, records: Records, client: WebClient, later: Later) -> None
     app.event("app_mention")(hear)
     app.event("message")(hear)
     app.event("agent_session_stopped")(lambda body: on_stop(body, records))
-    app.event("app_home_opened")(lambda: None)
 
     @app.shortcut(INVESTIGATE_THIS)
     def on_shortcut(ack: Ack, body: Body) -> None:

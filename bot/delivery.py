@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from threading import Condition
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -20,14 +19,12 @@ log = get_logger(__name__)
 
 
 class Deliveries:
-    """Hands deliveries to the Bolt app, one execution each; counts those under way, for a stop to wait for."""
+    """Hands deliveries to the Bolt app, one execution each."""
 
     def __init__(self, app: App, records: Records, metrics: Metrics) -> None:
         self._app = app
         self._records = records
         self._metrics = metrics
-        self._under_way = 0
-        self._idle = Condition()
 
     def take(self, body: dict[str, Any], transport: str, signature: str | None = None) -> BoltResponse:
         """What Slack is to be answered. 503 asks it to come again, which it does with events.
@@ -39,25 +36,14 @@ class Deliveries:
         from slack_bolt.response import BoltResponse
 
         started = time.perf_counter()
-        with self._idle:
-            self._under_way += 1
         try:
             response = self._once(body, signature)
         except redis.RedisError:
             log.error("records_unreachable", exc_info=True)
             said = {"response_type": "ephemeral", "text": "I cannot reach my records; try again in a minute."}
             response = BoltResponse(status=200, body=said) if "command" in body else BoltResponse(status=503, body="")
-        finally:
-            with self._idle:
-                self._under_way -= 1
-                self._idle.notify_all()
         self._metrics.acked(transport, _kind(body), response.status, time.perf_counter() - started)
         return response
-
-    def wait_until_idle(self, timeout_s: float) -> bool:
-        """Whether nothing is under way, at the latest after `timeout_s` seconds."""
-        with self._idle:
-            return self._idle.wait_for(lambda: self._under_way == 0, timeout_s)
 
     def _once(self, body: dict[str, Any], signature: str | None) -> BoltResponse:
         from slack_bolt.response import BoltResponse

@@ -51,7 +51,7 @@ class Web:
     def start(self) -> None:
         """Listen, and connect to Slack where that is configured.
 
-        Raises: ConfigError when the port is taken; Unreachable when Slack cannot be reached or refuses.
+        Raises: ConfigError when the port is taken or Slack refuses the token.
         """
         import waitress
 
@@ -90,12 +90,20 @@ class Web:
         self._after.shutdown(wait=time.monotonic() < deadline, cancel_futures=True)
         if self._server:
             self._server.task_dispatcher.shutdown(timeout=1)
-            self._in_server(self._sockets.clear)
+            self._in_server(self._hang_up)
             self._thread.join(2)
         log.info("web_stopped")
 
     def _serve(self) -> None:
         self._server.asyncore.loop(timeout=1, map=self._sockets, use_poll=True)
+        self._server.trigger.close()
+
+    def _hang_up(self) -> None:
+        """Close what is open, in the server's thread, which ends when nothing is left."""
+        for socket in list(self._sockets.values()):
+            if socket is not self._server.trigger:
+                socket.close()
+        self._sockets.clear()
 
     def _in_server(self, work: Any, *args: Any) -> None:
         """Run it in the server's own thread, which alone may touch its sockets."""
@@ -132,7 +140,7 @@ class Web:
 def run(records: Records, host: str = "0.0.0.0") -> None:  # noqa: S104
     """Serve until SIGTERM or SIGINT.
 
-    Raises: ConfigError, Unreachable, at start.
+    Raises: ConfigError at start.
     """
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from core.incident import Incident
@@ -34,7 +35,8 @@ class Status(Model):
 
 def read_status(records: Records, service: str | None = None) -> Status:
     """The status, of one service when it is named. Reads Redis only."""
-    incidents = tuple(i for i in records.incidents.current(records.now()) if service in (None, i.service))
+    current = records.incidents.current(records.now())
+    incidents = tuple(i for i in current if service is None or _concerns(i, service.lower()))
     return Status(
         incidents=incidents,
         alerts_firing=sum(len(i.firing) for i in incidents if i.is_open),
@@ -42,3 +44,11 @@ def read_status(records: Records, service: str | None = None) -> Status:
         paused=records.switches.find("paused") is not None,
         unreachable=records.switches.unreachable(),
     )
+
+
+def _concerns(incident: Incident, word: str) -> bool:
+    """Whether the incident is about what somebody calls `word`: its service, namespace, a label's value, or a word of
+    its title, since without a catalogue nothing else tells."""
+    labels = (value for alert in incident.alerts for value in alert.labels.values())
+    names = {incident.service or "", incident.namespace or "", *labels, *re.findall(r"[\w.-]+", incident.title)}
+    return word in {name.lower() for name in names}
