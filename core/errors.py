@@ -2,7 +2,8 @@
 SreError
 ├── ToolError           told to the model, listed as "could not read"
 │   ├── Absent          there is no such thing
-│   └── Forbidden       the account may not read it
+│   ├── Forbidden       the account may not read it
+│   └── BadQuestion     what was asked makes no sense to the source; ask otherwise
 ├── Transient           retried after retry_after_s
 ├── NotFound
 ├── Conflict            a stale save; load again and decide again
@@ -36,6 +37,10 @@ class Absent(ToolError):
 
 class Forbidden(ToolError):
     """The account that was used may not read it."""
+
+
+class BadQuestion(ToolError):
+    """The source understood that it was asked nonsense, as a query that does not parse."""
 
 
 class Transient(SreError):

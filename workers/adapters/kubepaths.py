@@ -1,0 +1,58 @@
+"""Which paths of the Kubernetes API may be read, and what to call them. Secrets, exec, proxies and the like never."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.errors import ToolError
+
+# No "%" and no "..": a path that needs decoding or resolving may name something else than it seems to.
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9.:_-]*"
+_OBJECT = re.compile(
+    rf"/(?:api/v1|apis/(?P<group>{_SEGMENT})/v[a-z0-9]+)(?:/namespaces/(?P<namespace>{_SEGMENT})(?=/))?"
+    rf"/(?P<resource>{_SEGMENT})(?:/(?P<name>{_SEGMENT})(?:/(?P<sub>{_SEGMENT}))?)?"
+)
+_DISCOVERY = re.compile(rf"/(?:version|healthz|livez|readyz|api(?:/v1)?|apis(?:/{_SEGMENT}(?:/v[a-z0-9]+)?)?)")
+# "watch" and "proxy" were once path prefixes that hide the resource behind them.
+_NEVER = frozenset({"secrets", "watch", "proxy"})
+_SUBRESOURCES = frozenset({"log", "status", "scale"})
+_STREAMING = frozenset({"watch", "follow", "sendInitialEvents"})
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a path reads; `name` is None for a list."""
+
+    resource: str
+    namespace: str | None
+    name: str | None
+    sub: str | None
+
+    def __str__(self) -> str:
+        if self.name is None:
+            return f"{self.resource} in {self.namespace}" if self.namespace else self.resource
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.sub + ' of ' if self.sub else ''}{self.resource} {where}"
+
+
+def check(path: str, query: dict[str, str | int]) -> Target:
+    """What `path` reads, if it may be read.
+
+    Raises: ToolError for secrets in any spelling, subresources other than log, status and scale, streams, and
+    anything that is not a plain path of the API.
+    """
+    if _DISCOVERY.fullmatch(path):
+        return Target("the API's " + path.strip("/").split("/")[0], None, None, None)
+    match = _OBJECT.fullmatch(path)
+    if match is None:
+        raise ToolError("that path", "it is not a plain path of the Kubernetes API")
+    resource, sub = match["resource"].casefold(), match["sub"]
+    if resource in _NEVER:
+        raise ToolError(resource, "never read here")
+    # "namespaces/shop/secrets" must not pass as the subresource of a namespace.
+    if sub is not None and (sub not in _SUBRESOURCES or resource == "namespaces"):
+        raise ToolError(f"{sub.casefold()} of {resource}", "only logs, status and scale are read here")
+    if _STREAMING & query.keys():
+        raise ToolError(resource, "streams are not read here")
+    return Target(match["resource"], match["namespace"], match["name"], sub)

@@ -1,0 +1,1 @@
+"""Deterministic triage of one Kubernetes cluster: reads, rules, order. No guesses; `loop/observe.py` is its entry."""
