@@ -12,8 +12,7 @@ from workers.adapters.slack import web_client
 
 State = Literal["ok", "warn", "fail"]
 NEEDED_SCOPES = frozenset(
-    "app_mentions:read chat:write commands im:history assistant:write channels:history groups:history channels:read "
-    "groups:read users:read".split()
+    ["app_mentions:read", "chat:write", "commands", "im:history", "assistant:write", "channels:history", "groups:history", "channels:read", "groups:read", "users:read"]
 )
 _READS = (
     ("", "pods"), ("", "events"), ("", "services"), ("", "endpoints"), ("", "nodes"), ("", "persistentvolumeclaims"),
@@ -61,9 +60,9 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 
 def _policies(settings: Settings) -> Iterator[Check]:
-    from policies import open_policy
+    from policies.decide import load
 
-    policy = open_policy(settings)
+    policy = load(settings)
     yield Check(name="policies", state="ok", says=f"compile, hash {policy.hash[:12]}")
 
 
@@ -102,7 +101,9 @@ def _channel(settings: Settings, web: Any) -> Check:
     try:
         found = web("conversations.info", channel=channel)["channel"]
     except Refused as error:
-        return Check(name="channel", state="fail", says=f"{channel} cannot be seen ({error.code}); invite the bot to it.")
+        return Check(
+            name="channel", state="fail", says=f"{channel} cannot be seen ({error.code}); invite the bot to it."
+        )
     if not found.get("is_member"):
         return Check(name="channel", state="fail", says=f"the bot is not in #{found.get('name')}; invite it there.")
     return Check(name="channel", state="ok", says=f"#{found.get('name')}")
@@ -123,7 +124,9 @@ def _kubernetes(settings: Settings) -> Iterator[Check]:
             continue
         yield Check(name=label, state="ok", says=f"{cluster.server} answers, {version}")
         if unreadable:
-            yield Check(name=label, state="warn", says=f"may not list {', '.join(unreadable)}; deploy/rbac has the role.")
+            yield Check(
+                name=label, state="warn", says=f"may not list {', '.join(unreadable)}; deploy/rbac has the role."
+            )
         if excess:
             yield Check(name=label, state="warn", says=f"the reader may also {', '.join(excess)}; give it less.")
 

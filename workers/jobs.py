@@ -1,4 +1,4 @@
-"""What RQ runs. A job takes ids, loads, decides, saves and shows; its first line fetches the world, nothing below does."""
+"""What RQ runs: a job takes ids, loads, decides, saves and shows. Its first line fetches the world, none below does."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workers.loop import report
 from workers.loop.run import run
 from workers.notifier import deliver as deliver_message
 from workers.progress import SlackWatch
+from workers.standing import standing_of
 from workers.subjects import subject_of, subject_of_incident
 from workers.world import current
 
@@ -37,10 +38,9 @@ def investigate(investigation_id: str) -> None:
             incident.id, lambda i: i.model_copy(update={"state": "investigating"}) if i.state == "open" else i
         )
     alerts = incident.alerts if incident else ()
+    standing = standing_of(records, incident)
     try:
-        investigation = run(
-            investigation, world.outside, watch, records.now, alerts, report.standing(records, incident)
-        )
+        investigation = run(investigation, world.outside, watch, records.now, alerts, standing)
     except Unreachable as error:
         # The cluster is gone: say so, and go on with the alerts and the memory alone.
         log.warning("cluster_unreachable", why=str(error))
@@ -48,9 +48,7 @@ def investigate(investigation_id: str) -> None:
         investigation = watch.ended(
             "observe", watch.latest.model_copy(update={"observation": blind, "could_not_read": blind.could_not_read})
         )
-        investigation = run(
-            investigation, world.outside, watch, records.now, alerts, report.standing(records, incident)
-        )
+        investigation = run(investigation, world.outside, watch, records.now, alerts, standing)
     report.report(investigation, records)
 
 

@@ -17,7 +17,7 @@ def keep_time(records: Records) -> None:
     """Enqueue jobs as they fall due, until SIGTERM."""
     clock = _Clock(records)
     clock.register(jobs.probe, "investigate", interval=PROBE_EVERY_S)
-    clock.start()
+    clock.start()  # type: ignore[no-untyped-call]
 
 
 class _Clock(CronScheduler):

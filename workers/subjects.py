@@ -1,4 +1,4 @@
-"""What somebody means: words and alerts as a `Subject`. Foreign words only ever select; they are never a path or a query."""
+"""What somebody means: words and alerts as a `Subject`. Foreign words only select; they are never a path or a query."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _target_of(labels: dict[str, str]) -> str | None:
         ("cronjob", "CronJob"), ("job_name", "Job"), ("persistentvolumeclaim", "PersistentVolumeClaim"),
         ("pod", "Pod"), ("node", "Node"),
     ):  # fmt: skip
-        name = labels.get(label, "")
+        name: str = labels.get(label, "")
         if re.fullmatch(_NAME, name):
             return f"{kind}/{name}"
     return None

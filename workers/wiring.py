@@ -15,7 +15,9 @@ def open_outside(settings: Settings) -> Outside:
 
     Raises: ConfigError, Unreachable.
     """
+    from workers.adapters.alertmanager import Alertmanager
     from workers.memory import open_memory
+    from workers.reasoners.runbooks import RunbookReasoner
 
     memory = open_memory(settings)
 
@@ -33,11 +35,11 @@ def open_outside(settings: Settings) -> Outside:
         url = (known.prometheus if known else None) or settings.prometheus_url
         return Prometheus(url) if url else None
 
-    outside = Outside(
-        settings=settings, cluster=cluster, metrics=metrics, alerts=_alerts(settings), memory=memory,
-        reasoner=_Unset(),
+    alerts = Alertmanager(settings.alertmanager_url) if settings.alertmanager_url else None
+    return Outside(
+        settings=settings, cluster=cluster, metrics=metrics, alerts=alerts, memory=memory,
+        reasoner=RunbookReasoner(settings.config, memory.runbooks),
     )  # fmt: skip
-    return outside.with_reasoner(_reasoner(outside))
 
 
 def open_world(settings: Settings, records: Records) -> World:

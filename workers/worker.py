@@ -47,5 +47,5 @@ def failed(job: Job, kind: type[BaseException], error: BaseException, trace: Tra
     log.error("job_failed", job=job.func_name, ids=list(job.args), reference=reference, tries_left=job.retries_left,
               exc_info=(kind, error, trace))  # fmt: skip
     if not job.retries_left:
-        jobs.tell_of_failure(job.func_name, [str(i) for i in job.args], reference)
+        jobs.tell_of_failure(str(job.func_name), [str(i) for i in job.args], reference)
     return True

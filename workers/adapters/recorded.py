@@ -70,7 +70,7 @@ class RecordedCluster:
 def _items(path: Path) -> list[dict[str, Any]]:
     try:
         content = orjson.loads(path.read_bytes())
-        items = content["items"] if "items" in content else [content]
+        items = content.get("items", [content])
         if not all(isinstance(item["metadata"]["name"], str) for item in items):
             raise TypeError
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:

@@ -15,8 +15,9 @@ from workers.loop.observe import observe
 from workers.loop.plan import plan
 from workers.loop.reason import reason
 from workers.loop.recall import recall
-from workers.loop.validate import Standing, validate
+from workers.loop.validate import validate
 from workers.ports import Step
+from workers.standing import Standing
 from workers.world import Outside
 
 log = get_logger(__name__)
@@ -85,7 +86,7 @@ def run(
 
     def planning(inv: Investigation) -> Investigation:
         assert inv.diagnosis and inv.recall
-        actions = plan(inv.diagnosis, seen_by(inv))
+        actions = plan(inv.diagnosis, seen_by(inv), inv.evidence)
         cluster = outside.cluster(inv.subject.cluster)
         proposals = validate(actions, inv.diagnosis, inv.recall, seen_by(inv), inv.subject, cluster,
                              outside.settings, standing, now())  # fmt: skip
