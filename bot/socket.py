@@ -77,7 +77,7 @@ class SocketMode:
         for link in list(self._links):
             link.hang_up()
         if self._keeper.is_alive():
-            self._keeper.join(_TIMEOUT_S)
+            self._keeper.join(1)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self) -> None:
@@ -101,8 +101,11 @@ class SocketMode:
     def _open(self) -> None:
         link = _Link(_connect(self._settings), self._heard, self._ended)
         with self._changed:
-            self._links.add(link)
-        link.start()
+            if not self._closing:
+                self._links.add(link)
+                link.start()
+                return
+        link.hang_up()
 
     def _ended(self, link: _Link) -> None:
         with self._changed:
@@ -183,9 +186,9 @@ class _Link:
         self.hung_up = True
         with contextlib.suppress(WebSocketException, OSError):
             self._socket.send_close()
+        if self._thread.is_alive():
             self._thread.join(1)
         self._cut()
-        self._thread.join(1)
 
     def _listen(self) -> None:
         from websocket import ABNF, WebSocketException, WebSocketTimeoutException

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -56,14 +57,15 @@ class Web:
         import waitress
 
         port = self._records.settings.port
-        http = build_http(self._records, self._deliveries, self._metrics, self._readiness)
         try:
-            self._server = waitress.create_server(
-                http, map=self._sockets, host=self._host, port=port, threads=THREADS, ident=None,
-                max_request_body_size=LARGEST_BODY, channel_timeout=60, asyncore_use_poll=True,
-            )  # fmt: skip
+            listener = socket.create_server((self._host, port), backlog=1024)
         except OSError as error:
             raise ConfigError(f"Port {port} cannot be listened on ({error.strerror}); set PORT.") from error
+        http = build_http(self._records, self._deliveries, self._metrics, self._readiness)
+        self._server = waitress.create_server(
+            http, map=self._sockets, sockets=[listener], threads=THREADS, ident=None,
+            max_request_body_size=LARGEST_BODY, channel_timeout=60, asyncore_use_poll=True,
+        )  # fmt: skip
         self._records.queues.waiting("notify")  # loads the queue's library now, not in the first request
         self._thread.start()
         if self._socket:
@@ -100,9 +102,9 @@ class Web:
 
     def _hang_up(self) -> None:
         """Close what is open, in the server's thread, which ends when nothing is left."""
-        for socket in list(self._sockets.values()):
-            if socket is not self._server.trigger:
-                socket.close()
+        for held in list(self._sockets.values()):
+            if held is not self._server.trigger:
+                held.close()
         self._sockets.clear()
 
     def _in_server(self, work: Any, *args: Any) -> None:

@@ -107,7 +107,7 @@ def release(settings: Settings, client: redis.Redis) -> None:
         return
     socket = _socket_path(settings.data_dir / "redis")
     with contextlib.suppress(redis.RedisError, OSError), _locked(socket.parent / f"{socket.name}.lock"):
-        last = redis.Redis(unix_socket_path=str(socket))
+        last = redis.Redis(unix_socket_path=str(socket), retry=Retry(ExponentialBackoff(), 0))  # gone is the aim
         if len({entry["addr"] + entry["id"] for entry in last.client_list()}) <= 1:
             last.shutdown(nosave=True)  # the append-only file already holds everything
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.records import Records, open_records
 from core.redis import start_embedded
@@ -38,7 +40,7 @@ def redis_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("redis-data")
     path = start_embedded(folder)
     yield folder
-    redis.Redis(unix_socket_path=str(path)).shutdown(nosave=True)
+    redis.Redis(unix_socket_path=str(path), retry=Retry(NoBackoff(), 0)).shutdown(nosave=True)
 
 
 @pytest.fixture

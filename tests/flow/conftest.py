@@ -84,7 +84,7 @@ def start(redis_data: Path, redis_client: redis.Redis) -> Iterator[Starter]:
             if mode == "http":
                 server.request_url = f"http://127.0.0.1:{web.port}/slack/events"
             if mode == "socket":
-                slack.wait_for(lambda: server.connections == 2)
+                slack.wait_for(lambda: server.connections == 2 and web._connected() == 2)
             return Face(slack, web, records)
 
         yield run
