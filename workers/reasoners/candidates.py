@@ -156,8 +156,15 @@ def alert_place(alert: Alert, seen: Seen) -> Place:
         if any(mine is alert for mine in seen.alerts(place)):
             return place
     namespace = alert.labels.get("namespace", "")
-    named = next((f"{kind}/{alert.labels[label]}" for label, kind in _ALERT_KINDS if alert.labels.get(label)), None)
+    named = next(
+        (f"{kind}/{_host(alert.labels[label])}" for label, kind in _ALERT_KINDS if alert.labels.get(label)), None
+    )
     return namespace, named or f"Alert/{alert.name}"
+
+
+def _host(name: str) -> str:
+    """An instance without the port that it is scraped at."""
+    return name.rpartition(":")[0] or name
 
 
 def _in_doubt(seen: Seen, place: Place) -> bool:

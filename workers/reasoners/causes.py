@@ -219,7 +219,8 @@ def _by_name_or_need(place: Place, cause: Problem, seen: Seen, effect: Problem |
         return Link(cause, 0.95, f"{text}: it logs {quoted(line)}", log.evidence[:CITED])
     if effect and (_speaks_for_itself(effect, seen)):
         return None
-    return Link(cause, 0.87, text, cite([cause.evidence, effect.evidence if effect else ()]))
+    first = effect is not None and effect.since is not None and cause.since is not None and cause.since <= effect.since
+    return Link(cause, 0.92 if first else 0.87, text, cite([cause.evidence, effect.evidence if effect else ()]))
 
 
 def _names_it(line: str, names: frozenset[str], cause: Problem, near: bool) -> bool:

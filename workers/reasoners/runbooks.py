@@ -10,6 +10,7 @@ from core.errors import SreError
 from core.settings import Config
 from workers.ports import Step
 from workers.reasoners.candidates import Candidate, candidates, focus
+from workers.reasoners.causes import root_of
 from workers.reasoners.scope import Scope, bare, scope_of
 from workers.reasoners.seen import Problem, Seen, cite
 from workers.reasoners.signals import match, problem_text
@@ -111,9 +112,10 @@ def ruled_out(best: Candidate, seen: Seen, scope: Scope) -> Iterator[Claim]:
         if workload and 0 < workload.desired <= workload.ready:
             text = f"{bare(other[1])}: {workload.ready} of {workload.desired} pods are ready"
             yield Claim(text=text, evidence=cite([workload.evidence]))
-    involved = {problem.place for problem in _involved(best)}
+    involved = set(_involved(best))
     for problem in seen.problems:
-        if problem.place not in involved and problem.place[0] == place[0] and problem.severity == "critical":
+        near = problem.place[0] == place[0] and problem.severity == "critical"
+        if near and not involved & {problem, root_of(problem, seen)[0]}:
             yield Claim(text=f"{problem.place[1]} shows {problem.condition}, but nothing ties it to this",
                         evidence=problem.evidence)  # fmt: skip
             return

@@ -124,7 +124,7 @@ def needs(names: Iterable[str], config: Config) -> frozenset[str]:
 def alert_names(alert: Alert) -> frozenset[str]:
     """The names of objects in an alert's labels, a pod's also without its generated suffix."""
     found = {alert.labels[label] for label in _OBJECT_LABELS if alert.labels.get(label)}
-    return frozenset(found | {without_suffix(name) for name in found})
+    return frozenset(found | {without_suffix(name) for name in found} | {name.rpartition(":")[0] for name in found})
 
 
 def without_suffix(pod: str) -> str:

@@ -135,7 +135,8 @@ def _event(patterns: tuple[str, ...], sight: Sight, of: str) -> Match | None:
     for problem in (p for p in sight.seen.problems if inside(p.place)):
         for line in sight.seen.said_about(problem).splitlines():
             if any(compiled(pattern).search(line[:2000]) for pattern in patterns):
-                text = f"The cluster says of {problem.place[1]}: {quoted(line)}"
+                told = problem is sight.problem and line in problem.message  # its own claim quotes the message
+                text = "" if told else f"The cluster says of {problem.place[1]}: {quoted(line)}"
                 return Match(text, problem.evidence, {"reason": quoted(line)})
     return None
 
