@@ -33,7 +33,7 @@ def card_view(incident: Incident, now: datetime, thread_url: str | None = None) 
     blocks: list[Block] = [rich(*lines)]
     if thread_url:
         blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url)))
-    since = f"since {utc(began(incident))}" if incident.is_open else f"after {ago(_lasted(incident, now))}"
+    since = f"since {utc(began(incident), now)}" if incident.is_open else f"after {ago(_lasted(incident, now))}"
     headline = f" {incident.headline}" if incident.headline else ""
     return message(f"{incident.id}, {incident.severity}: {incident.title}: {words}, {since}.{headline}", blocks)
 
@@ -52,7 +52,7 @@ def _place_and_time(incident: Incident, now: datetime) -> Iterator[Part]:
     if place:
         yield text(" / ".join(place) + " · ", 150)
     yield text("since ")
-    yield clock(began(incident))
+    yield clock(began(incident), now)
     yield text(f" ({ago(_lasted(incident, now))})")
     known = len(incident.alerts) + incident.truncated_alerts
     if known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from blocks.parts import (
@@ -37,6 +38,7 @@ TURN_PAGE = "turn_evidence_page"
 EVIDENCE_MODAL = "evidence"
 PAGE = 12  # reads on one page of the modal: 12 × 3 blocks and the longest excerpt stay below Slack's 100 and 250 KB
 
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _MOST = 8  # facts shown of what was seen; the rest is in the modal
 
 
@@ -65,14 +67,15 @@ def _facts(seen: Observation) -> Iterator[list[Part]]:
     """What changed in that which is broken, what is broken, the figures, the last words of its logs, other changes;
     healthy workloads only where nothing is wrong."""
     broken = {finding.owner for finding in seen.findings}
-    yield from (_change(change) for change in seen.changes if change.owner in broken)
-    yield from (_finding(finding) for finding in seen.findings)
+    now = max((read.observed_at for read in seen.evidence), default=_BEGINNING)
+    yield from (_change(change, now) for change in seen.changes if change.owner in broken)
+    yield from (_finding(finding, now) for finding in seen.findings)
     for reading in seen.readings:
         yield [text(f"{reading.service}: {reading.summary}", 300), *marks(reading.evidence)]
     for log in seen.logs:
         if log.lines:
             yield [text(f"{log.owner} logged "), code(log.lines[-1], 250), *marks(log.evidence)]
-    yield from (_change(change) for change in seen.changes if change.owner not in broken)
+    yield from (_change(change, now) for change in seen.changes if change.owner not in broken)
     if not broken:
         yield from (_workload(workload) for workload in seen.workloads)
 
@@ -83,20 +86,20 @@ def _workload(workload: Workload) -> list[Part]:
     return [text(ready + restarts, 250), *marks(workload.evidence)]
 
 
-def _finding(finding: Finding) -> list[Part]:
+def _finding(finding: Finding, now: datetime) -> list[Part]:
     where = finding.owner if finding.owner.partition("/")[2] == finding.name else f"{finding.owner} ({finding.name})"
     line: list[Part] = [bold(where, 200), text(f" {finding.condition}")]
     if finding.since:
-        line += [text(" since "), clock(finding.since)]
+        line += [text(" since "), clock(finding.since, now)]
     return [*line, text(f": {finding.message}", 350), *marks(finding.evidence)]
 
 
-def _change(change: Change) -> list[Part]:
+def _change(change: Change, now: datetime) -> list[Part]:
     revision = f"{change.from_revision} → {change.to_revision}" if change.from_revision else change.to_revision
     what = ", ".join(_field(field) for field in change.fields[:4]) or "nothing in the pod template"
     more = f" and {len(change.fields) - 4} more" if len(change.fields) > 4 else ""
     return [
-        clock(change.at), text(f" rollout of {change.owner}, revision {revision}: {what}{more}", 400),
+        clock(change.at, now), text(f" rollout of {change.owner}, revision {revision}: {what}{more}", 400),
         *marks(change.evidence),
     ]  # fmt: skip
 
@@ -135,7 +138,11 @@ def evidence_modal(investigation: Investigation, page: int = 0) -> dict[str, Any
 
 def _read(evidence: Evidence) -> Iterator[Block]:
     room = VIEW_BYTES // PAGE // 8  # a character takes up to 4 bytes, escaped ones more
-    head: list[Part] = [code(evidence.id, 12), text(f" {evidence.tool}, read at ", 80), clock(evidence.observed_at)]
+    head: list[Part] = [
+        code(evidence.id, 12),
+        text(f" {evidence.tool}, read at ", 80),
+        clock(evidence.observed_at, evidence.observed_at),
+    ]
     if evidence.link:
         head += [text(" · "), link(evidence.link, "open")]
     yield rich(head, [code(evidence.query, 500)])

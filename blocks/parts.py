@@ -29,6 +29,7 @@ BUTTON_VALUE_CHARS = 2000
 URL_CHARS = 3000
 TITLE_CHARS = 24  # of a modal
 
+_TODAY = timedelta(hours=20)  # at 02:00, "yesterday 23:10" is still tonight
 _BREAKS = re.compile(r"\s*[\r\n\u2028\u2029\x0b\x0c\x85]+\s*")
 _UNSEEN = {"Cc", "Cf", "Cs", "Co"}
 _MENTION = re.compile(r"<(?=[!@#])")
@@ -110,15 +111,14 @@ def is_web(url: str | None) -> bool:
     return bool(url and len(url) <= URL_CHARS and re.fullmatch(r"https?://[^\s<>|\"]+", url))
 
 
-def clock(at: datetime) -> Part:
-    """A time of day as each reader's own clock has it; UTC where it cannot be known."""
-    return {
-        "type": "date", "timestamp": int(at.timestamp()), "format": "{time}", "fallback": utc(at),
-    }  # fmt: skip
+def clock(at: datetime, now: datetime) -> Part:
+    """A time as each reader's own clock has it, with the day unless of today; UTC where that is not known."""
+    pattern = "{time}" if now - at < _TODAY else "{date_short_pretty} {time}"
+    return {"type": "date", "timestamp": int(at.timestamp()), "format": pattern, "fallback": utc(at, now)}
 
 
-def utc(at: datetime) -> str:
-    return f"{at:%H:%M} UTC"
+def utc(at: datetime, now: datetime) -> str:
+    return f"{at:%H:%M} UTC" if now - at < _TODAY else f"{at:%d %b %Y %H:%M} UTC"
 
 
 def marks(ids: Iterable[str], most: int = 6) -> list[Part]:

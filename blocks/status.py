@@ -48,7 +48,7 @@ def status_view(
         names = ", ".join(f"{i.id} {i.title}" for i in ended[:3])
         more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
         lines.append([bold("Resolved, last day "), text(names + more, 400)])
-    lines.append(list(_mode(status)))
+    lines.append(list(_mode(status, now)))
     blocks: list[Block] = [rich(*lines[:1])]
     if still_open:
         blocks.append(bullets([_incident(i, now, links or {}) for i in still_open[:_MOST_INCIDENTS]]))
@@ -67,12 +67,12 @@ def _incident(incident: Incident, now: datetime, links: Mapping[str, str]) -> Li
     ]
 
 
-def _mode(status: Status) -> Iterator[Part]:
+def _mode(status: Status, now: datetime) -> Iterator[Part]:
     yield bold("Mode ")
     yield text(status.mode + (", paused" if status.paused else ""), 60)
     for name, since in status.unreachable.items():
         yield text(f" · cannot reach {name} since ", 100)
-        yield clock(since)
+        yield clock(since, now)
 
 
 def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> View:
@@ -88,7 +88,7 @@ def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> 
             small(f"The last {_MOST_ENTRIES} of {len(entries)} entries; sre-bot ledger show {incident.id} has all.")
         )
     if entries:
-        blocks.append(bullets([_entry(entry) for entry in entries[-_MOST_ENTRIES:]]))
+        blocks.append(bullets([_entry(entry, now) for entry in entries[-_MOST_ENTRIES:]]))
     else:
         blocks.append(rich([text("The ledger has nothing of it.")]))
     return message(f"{incident.id} is {state}; the ledger has {counted(len(entries), 'line')} of it", blocks)
@@ -103,12 +103,12 @@ _EVENTS = {
 _LEFT_OUT = {"usage", "policy_hash", "fingerprint", "investigation", "took_ms", "action"}
 
 
-def _entry(entry: Entry) -> Line:
+def _entry(entry: Entry, now: datetime) -> Line:
     what = _EVENTS.get(entry.event, entry.event.replace(".", " ").replace("_", " "))
     facts = [f"{key.replace('_', ' ')} {_fact(value)}" for key, value in entry.data.items() if key not in _LEFT_OUT]
     if isinstance(entry.data.get("action"), dict):
         facts.insert(0, in_words(Action.model_validate(entry.data["action"])))
-    line: list[Part] = [clock(entry.at), text(f" {what}", 80)]
+    line: list[Part] = [clock(entry.at, now), text(f" {what}", 80)]
     if entry.actor != "bot":
         line += [text(" by "), user(entry.actor)]
     return [*line, text(f": {', '.join(facts[:6])}", 250)] if facts else line

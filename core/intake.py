@@ -67,7 +67,7 @@ def read_group(body: bytes) -> Group:
     if not isinstance(raw, dict):
         raise Malformed("The body is not a JSON object; send Alertmanager's webhook format.")
     if str(raw.get("version")) != "4":
-        raise Malformed("This is not version 4 of Alertmanager's webhook; send from Alertmanager 0.6 or newer.")
+        raise Malformed("This is not version 4 of Alertmanager's webhook; update what sends it.")
     try:
         return Group.model_validate({**raw, "version": "4"})
     except ValidationError as error:

@@ -56,7 +56,7 @@ def test_without_a_configured_token_no_alert_is_taken(start: Starter) -> None:
     ("sent", "said"),
     [
         (b"{", "The body is not JSON."),
-        ({"version": "3"}, "This is not version 4 of Alertmanager's webhook; send from Alertmanager 0.6 or newer."),
+        ({"version": "3"}, "This is not version 4 of Alertmanager's webhook; update what sends it."),
         (body(alert(), status=None), "status cannot be read."),
         (body({**alert(), "labels": None}, status="firing"), None),
         (b"\x00" * 10, "The body is not JSON."),

@@ -72,6 +72,11 @@ def test_card_of_a_resolved_incident_is_green_and_says_how_long_it_took() -> Non
     assert actions(view) == []
 
 
+def test_what_began_on_another_day_says_which() -> None:
+    old = INCIDENT.model_copy(update={"opened_at": NOON - timedelta(days=3), "alerts": ()})
+    assert lines(card_view(old, NOON))[1] == "prod-eu / shop · since 27 Feb 2026 12:00 UTC (3 days)"
+
+
 def test_observation_puts_the_rollout_before_the_crash_it_caused_and_marks_each() -> None:
     seen = crash_loop().observation
     assert seen

@@ -276,7 +276,7 @@ def test_a_crash_between_resolving_and_letting_go_is_mended_by_the_next(
         (b"{", "The body is not JSON."),
         (b"[" * 100_000, "The body is not JSON."),
         (b"[]", "The body is not a JSON object; send Alertmanager's webhook format."),
-        (b'{"version": "3"}', "This is not version 4 of Alertmanager's webhook; send from Alertmanager 0.6 or newer."),
+        (b'{"version": "3"}', "This is not version 4 of Alertmanager's webhook; update what sends it."),
         (json.dumps(body(alert()) | {"groupKey": None}).encode(), "groupKey cannot be read."),
         (json.dumps({k: v for k, v in body(alert()).items() if k != "groupKey"}).encode(), "groupKey is missing."),
         (json.dumps(body()).encode(), "alerts cannot be read."),
