@@ -9,10 +9,13 @@ import numpy as np
 
 from sandbox.exporter import pairs, readings
 from sandbox.kubernetes.deployments import revision
+from sandbox.kubernetes.metrics import WINDOW_S, Used
 from sandbox.kubernetes.objects import unstamp
 from sandbox.kubernetes.resources import Json
+from sandbox.prometheus.promql import instant
 from sandbox.prometheus.rules import Rule, RuleEngine
 from sandbox.prometheus.tsdb import STALE, LabelPairs, Series, Tsdb
+from sandbox.prometheus.values import Point, Value
 from sandbox.traffic import flows
 from sandbox.world import World
 
@@ -43,6 +46,14 @@ class Monitoring:
             outgoing.extend(self.rules.evaluate(self._scraped_at))
         self._world.advance_to(time)
         return outgoing
+
+    def usage(self) -> list[Used]:
+        """What every container uses now, for `kubectl top`."""
+        memory = _by_container(instant(self.tsdb, "container_memory_working_set_bytes", self._scraped_at))
+        cores = _by_container(
+            instant(self.tsdb, f"rate(container_cpu_usage_seconds_total[{WINDOW_S}s])", self._scraped_at)
+        )
+        return [Used(*key, cores.get(key, 0.0), size) for key, size in memory.items()]
 
     def _scrape(self, now: float) -> None:
         passed, self._scraped_at = now - self._scraped_at, now
@@ -87,6 +98,12 @@ class Monitoring:
         series = self.tsdb.series(name, labels)
         series.times, series.values = array("d", times.tolist()), array("d", values.tolist())
         return series
+
+
+def _by_container(value: Value) -> dict[tuple[str, str, str, str], float]:
+    points = [p for p in value if isinstance(p, Point)] if isinstance(value, list) else []
+    names = ("namespace", "pod", "container", "node")
+    return {(p.labels[names[0]], p.labels[names[1]], p.labels[names[2]], p.labels[names[3]]): p.value for p in points}
 
 
 def _predecessor(world: World, pod: Json) -> str | None:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from sandbox.clock import rfc3339
 from sandbox.prometheus.numbers import format_value, parse_step, parse_time
 from sandbox.prometheus.promql import instant, matchers_of, over_range
-from sandbox.prometheus.rules import Active, RuleEngine, RuleState, rfc3339
+from sandbox.prometheus.rules import Active, RuleEngine, RuleState
 from sandbox.prometheus.tsdb import Series, Tsdb
 from sandbox.prometheus.values import Point, QueryError, Value, Window, invalid
 

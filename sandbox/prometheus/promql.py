@@ -98,7 +98,7 @@ def _number(value: Value) -> float:
     raise failed("expected a scalar")
 
 
-def _eval(query: _Query, expr: Any, time: float) -> Value:  # noqa: PLR0911 - one line for each kind of expression
+def _eval(query: _Query, expr: Any, time: float) -> Value:
     match expr:
         case parser.NumberLiteral() | parser.StringLiteral():
             literal: float | str = expr.val

@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote_plus
 
+from sandbox.clock import rfc3339
 from sandbox.prometheus.numbers import format_value
 from sandbox.prometheus.promql import instant
 from sandbox.prometheus.tsdb import STALE, LabelPairs, Tsdb
@@ -128,11 +128,6 @@ class RuleEngine:
 
 def _due(alert: Active, now: float) -> bool:
     return alert.state != "pending" and now - alert.sent_at >= RESEND_S
-
-
-def rfc3339(time: float) -> str:
-    """Unix seconds as Go writes times: UTC, milliseconds."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def expand(template: str, labels: dict[str, str], value: float) -> str:

@@ -1,0 +1,1 @@
+"""An Alertmanager on loopback: groups, silences, webhooks, and the API v2."""

@@ -1,0 +1,63 @@
+"""Six nights of the pretend company: what happens, and what a good on-call engineer must say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.faults import BAD_DEPLOY, IMAGE_TYPO, MEMORY_LIMIT, QUIET_DEPENDENCY, UNSCHEDULABLE, Rollout
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the incident must end as."""
+
+    service: str | tuple[str, ...]  # whose incident it may be, by catalogue name
+    condition: str | None  # of the root cause; None when nothing is wrong and no cause may be named
+    target: str | None  # "Deployment/checkout"
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return (self.service,) if isinstance(self.service, str) else self.service
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One night. Either its fault makes alerts fire, or somebody types `says` in the channel, or both."""
+
+    name: str
+    title: str
+    fault: Rollout | None
+    says: str | None  # a slash command as typed
+    ending: Ending
+
+
+SCENARIOS = (
+    Scenario(
+        "bad-deploy", "Release 1.8.4 of checkout cannot start: a variable it reads has a typing error",
+        BAD_DEPLOY, None,
+        Ending("checkout", "CrashLoopBackOff", "Deployment/checkout"),
+    ),
+    Scenario(
+        "memory-limit", "Somebody lowered the memory limit of search below what it needs", MEMORY_LIMIT, None,
+        Ending("search", "OOMKilled", "Deployment/search"),
+    ),
+    Scenario(
+        "image-typo", "A release of storefront names an image that does not exist", IMAGE_TYPO, None,
+        Ending("storefront", "ImagePullBackOff", "Deployment/storefront"),
+    ),
+    Scenario(
+        "unschedulable", "A release of catalog asks for more memory than any node has", UNSCHEDULABLE, None,
+        Ending("catalog", "Unschedulable", "Deployment/catalog"),
+    ),
+    Scenario(
+        "quiet-dependency", "Checkout and storefront fail loudly, because a silenced cart-redis does not start",
+        QUIET_DEPENDENCY, None,
+        Ending(("checkout", "storefront"), "CrashLoopBackOff", "Deployment/cart-redis"),
+    ),
+    Scenario(
+        "healthy", "Somebody suspects checkout because of a log line that is there every day", None,
+        '/sre incident checkout is it broken? the log is full of "payment exception handled"',
+        Ending("checkout", None, None),
+    ),
+)  # fmt: skip
+BY_NAME = {s.name: s for s in SCENARIOS}
