@@ -1,0 +1,1 @@
+"""How far an action reaches: the pods it touches, the services behind them, and who depends on those. Reads only."""
