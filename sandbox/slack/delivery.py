@@ -83,8 +83,7 @@ class Delivery:
     async def interaction(self, kind: Kind, payload: Json) -> Outcome:
         """Deliver a command, a click or a submission, once: Slack does not retry these."""
         outcome = await self._send(kind, payload, None)
-        if outcome.error:
-            self._workspace.breach(outcome.error, f"The bot did not acknowledge {_named(payload)}.", kind)
+        self._note(outcome, f"The bot did not acknowledge {_named(payload)}.", kind)
         return outcome
 
     async def event(self, event: Json) -> Outcome:
@@ -112,15 +111,18 @@ class Delivery:
         outcome = replace(outcome, attempts=number + 1)
         if outcome.acked or not outcome.retry:
             return outcome
-        error = outcome.error or "dispatch_failed"
-        message = f"The bot did not acknowledge {_named(body)} (attempt {number + 1})."
-        self._workspace.breach(error, message, "events_api")
+        self._note(outcome, f"The bot did not acknowledge {_named(body)} (attempt {number + 1}).", "events_api")
         if number == 0:
             return await self._attempt(body, 1, _reason(outcome))
         if number + 1 in _RETRY_AFTER_S:
             due = self._workspace.clock.now() + _RETRY_AFTER_S[number + 1]
             self._timers.at(due, lambda: self.spawn(self._attempt(body, number + 1, _reason(outcome))))
         return outcome
+
+    def _note(self, outcome: Outcome, message: str, kind: Kind) -> None:
+        """A connected bot must acknowledge; one that is not there breaks no rule."""
+        if outcome.error and outcome.via != "none":
+            self._workspace.breach(outcome.error, message, kind)
 
     async def _send(self, kind: Kind, payload: Json, retry: tuple[int, str] | None) -> Outcome:
         if self._sockets.connections:

@@ -20,7 +20,7 @@ class Drawing:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._drawers: dict[str, Callable[[Json], Iterator[str]]] = {
+        self.drawers: dict[str, Callable[[Json], Iterator[str]]] = {
             "section": self._section,
             "header": lambda b: iter([self._text(b["text"]).upper()]),
             "divider": lambda b: iter(["─" * 20]),
@@ -47,7 +47,7 @@ class Drawing:
     def lines(self, blocks: list[Json]) -> Iterator[str]:
         """The lines of these blocks, none longer than `WIDTH` where it can be helped."""
         for block in blocks:
-            yield from self._drawers[block["type"]](block)
+            yield from self.drawers[block["type"]](block)
 
     def text(self, text: str) -> Iterator[str]:
         """The lines of a message that has text alone."""

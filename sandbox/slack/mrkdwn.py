@@ -16,11 +16,12 @@ _MARKDOWN = ((re.compile(r"\*\*(.+?)\*\*"), r"\1"), (re.compile(r"^#{1,6} +", re
 _MARKDOWN_LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
 _EMOJIS = {
     "red_circle": "🔴", "large_orange_circle": "🟠", "large_yellow_circle": "🟡", "large_green_circle": "🟢",
-    "white_circle": "⚪", "large_blue_circle": "🔵", "white_check_mark": "✅", "heavy_check_mark": "✔", "x": "❌",
-    "warning": "⚠", "rotating_light": "🚨", "eyes": "👀", "+1": "👍", "thumbsup": "👍", "-1": "👎",
-    "thumbsdown": "👎",    "hourglass": "⌛", "hourglass_flowing_sand": "⏳", "mag": "🔍", "tada": "🎉", "bell": "🔔", "no_bell": "🔕",
-    "fire": "🔥", "rocket": "🚀", "lock": "🔒", "robot_face": "🤖", "octagonal_sign": "🛑", "bar_chart": "📊", "book": "📖",
-    "bulb": "💡", "link": "🔗", "speech_balloon": "💬", "wave": "👋",
+    "white_circle": "⚪", "large_blue_circle": "🔵", "white_check_mark": "✅", "heavy_check_mark": "✔",
+    "x": "❌", "warning": "⚠", "rotating_light": "🚨", "eyes": "👀", "+1": "👍", "thumbsup": "👍", "-1": "👎",
+    "thumbsdown": "👎", "hourglass": "⌛", "hourglass_flowing_sand": "⏳", "mag": "🔍", "tada": "🎉",
+    "bell": "🔔", "no_bell": "🔕", "fire": "🔥", "rocket": "🚀", "lock": "🔒", "robot_face": "🤖",
+    "octagonal_sign": "🛑", "bar_chart": "📊", "book": "📖", "bulb": "💡", "link": "🔗", "speech_balloon": "💬",
+    "wave": "👋",
 }  # fmt: skip
 _STYLES = {
     "date_num": "%Y-%m-%d",

@@ -74,7 +74,7 @@ class SlackServer(People):
         self._rates = Rates(self.clock)
         self._faults: dict[str, deque[ApiError | None]] = defaultdict(deque)
         self._runner: web.AppRunner | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     # running
 
@@ -89,11 +89,11 @@ class SlackServer(People):
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self._api.origin = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        self._ticking = asyncio.get_running_loop().create_task(self._timers.run())
+        self._background = [asyncio.create_task(work) for work in (self._timers.run(), self._sockets.ping())]
 
     async def stop(self) -> None:
-        if self._ticking:
-            self._ticking.cancel()
+        for task in self._background:
+            task.cancel()
         await self._delivery.stop()
         await self._sockets.close()
         if self._runner:
@@ -194,7 +194,7 @@ class SlackServer(People):
             headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
         if fault is None and request.transport:
             request.transport.abort()
-        headers["X-OAuth-Scopes"] = ",".join(sorted(self.app.scopes))
+        headers["x-oauth-scopes"] = ",".join(sorted(self.app.scopes))
         return web.Response(
             body=orjson.dumps(body), status=status, headers=headers, content_type="application/json", charset="utf-8"
         )

@@ -22,7 +22,7 @@ from sandbox.slack.model import APP_ID, Json
 from sandbox.slack.state import Workspace
 
 CONNECTIONS_MAX = 10
-WARNING_S = 10  # between the warning and the end of a connection
+_GRACE_S = {"warning": 10, "refresh_requested": 1}  # until a connection that was told to go is closed
 _PING_EVERY_S = 5
 
 Reason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
@@ -62,7 +62,7 @@ class Sockets:
         if ticket not in self._tickets:
             return web.Response(status=403, text="invalid_auth")
         self._tickets.remove(ticket)
-        socket = web.WebSocketResponse(heartbeat=_PING_EVERY_S)
+        socket = web.WebSocketResponse()
         await socket.prepare(request)
         if len(self.connections) >= CONNECTIONS_MAX:
             await socket.send_str(_goodbye("too_many_websockets"))
@@ -108,15 +108,21 @@ class Sockets:
         return answer if wants_answer else None
 
     async def disconnect(self, reason: Reason = "refresh_requested", connection: Connection | None = None) -> None:
-        """Tell one connection, or all, to reconnect. After a warning they have ten seconds, otherwise none."""
+        """Tell one connection, or all, to reconnect. After a warning they have ten seconds, after a request one."""
         for leaving in [connection] if connection else list(self.connections):
             leaving.leaving = True
             with contextlib.suppress(ConnectionError):
                 await leaving.socket.send_str(_goodbye(reason))
-            if reason == "warning":
-                self._timers.at(self._workspace.clock.now() + WARNING_S, partial(self._close_soon, leaving))
-            else:
-                await leaving.socket.close()
+            gone_at = self._workspace.clock.now() + _GRACE_S.get(reason, 0)
+            self._timers.at(gone_at, partial(self._close_soon, leaving))
+
+    async def ping(self) -> None:
+        """Ping every connection, now and then, for ever. Who does not answer is left alone: it may be busy."""
+        while True:
+            await asyncio.sleep(_PING_EVERY_S)
+            for connection in list(self.connections):
+                with contextlib.suppress(ConnectionError):
+                    await connection.socket.ping()
 
     async def close(self) -> None:
         for connection in list(self.connections):

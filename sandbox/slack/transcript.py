@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sandbox.slack.drawing import Drawing
 from sandbox.slack.model import Change, Channel, Message
+from sandbox.slack.mrkdwn import emoji
 from sandbox.slack.state import Workspace
 
 _BODY = "    "
@@ -81,7 +82,7 @@ class _Transcript:
         for file in message.files:
             yield f"(file: {file['title']})"
         if message.reactions:
-            yield "  ".join(f":{name}: {len(users)}" for name, users in message.reactions.items())
+            yield "  ".join(f"{emoji(f':{name}:')} {len(users)}" for name, users in message.reactions.items())
 
 
 def _did(change: Change) -> str | None:
