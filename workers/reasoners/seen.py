@@ -195,6 +195,8 @@ def deviates(reading: Reading) -> bool:
         return False
     if reading.name == "error_ratio":
         return now >= max(0.01, 3 * (before or 0))
+    if reading.name == "cpu_throttled":
+        return now >= max(0.25, 2 * (before or 0))
     if reading.name.endswith("saturation"):
         return now >= 0.9
     if reading.name.endswith("_s"):

@@ -12,7 +12,7 @@ from core.observation import Finding, LogExcerpt
 from workers.predicate import ChangeTest, FindingTest, Predicate, ReadingTest, compiled
 from workers.reasoners.details import badness, host_in, key_line
 from workers.reasoners.scope import Place
-from workers.reasoners.seen import CITED, Problem, Seen, cite
+from workers.reasoners.seen import CITED, Problem, Seen, cite, deviates
 from workers.reasoners.words import clean, clock, count, figure, quoted, rollout
 
 _SLACK = timedelta(minutes=5)  # a fault's first sign may be noted a little before the rollout that brought it
@@ -39,8 +39,10 @@ class Sight:
 
     @property
     def enough(self) -> int:
-        """How many log lines must match: a service that is otherwise well logs an error now and then."""
-        return 1 if self.problem else 3
+        """How many log lines must match: a service that is well by all else logs an error now and then."""
+        seen, place = self.seen, self.place
+        unwell = self.problem or seen.alerts(place) or any(map(deviates, seen.readings(place)))
+        return 1 if unwell else 3
 
     def places(self, of: str) -> list[Place]:
         """The places that belong to `of`, the owner's own first."""

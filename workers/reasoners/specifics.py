@@ -67,9 +67,10 @@ def _of_problem(candidate: Candidate, seen: Seen) -> dict[str, str]:
         return {}
     said = seen.said_about(problem)
     container = next((f.container for f in problem.findings if f.container), None)
+    image = image_in(said)
     return {
         "reason": quoted(problem.message), "container": clean(container or "", 63),
-        "image": quoted(image_in(said) or ""), "missing": clean(missing_in(said) or "", 120),
+        "image": quoted(image) if image else "", "missing": clean(missing_in(said) or "", 120),
         "exit": exit_in(said) or "", "limit": limit_in(said) or "", "host": clean(host_in(problem.message) or "", 100),
     }  # fmt: skip
 

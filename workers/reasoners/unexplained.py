@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 from core.diagnosis import Claim, Draft
 from core.observation import Workload
 from workers.reasoners.candidates import alerts_asked_about, asked_about, focus
+from workers.reasoners.details import key_line
 from workers.reasoners.scope import Scope, bare, needs
 from workers.reasoners.seen import Seen, cite, deviates
 from workers.reasoners.signals import problem_text
 from workers.reasoners.words import clean, clock, count, figure, listed, quoted, span
 
+_VITAL = re.compile(r"^(?:pods|deployments|statefulsets|daemonsets|namespace|the cluster)\b|Kubernetes API")
 _ROLLING = timedelta(minutes=15)
 _SURE = 0.9  # workloads and metrics say the same
 _FAIRLY_SURE = 0.83  # workloads alone
@@ -24,9 +27,7 @@ def nothing_found(seen: Seen, scope: Scope) -> Draft:
     workloads = _workloads(seen, scope)
     well = bool(workloads) or (not scope.names and bool(seen.observation.evidence))
     if trouble or scope.unseen or not well or _unread(seen):
-        claims = trouble or tuple(_healthy(seen, scope, workloads))
-        if scope.unseen:
-            claims = ()
+        claims = trouble or tuple(_stand(seen, workloads))
         return Draft(root_cause=None, known=False, confidence=0.0, claims=claims, look_next=look_next(seen, scope),
                      reasoner="runbooks")  # fmt: skip
     claims = tuple(_healthy(seen, scope, workloads))
@@ -82,8 +83,7 @@ def _trouble(seen: Seen, scope: Scope) -> Iterator[Claim]:
 
 def _unread(seen: Seen) -> bool:
     """Whether pods or workloads themselves could not be read; without them nobody can say that all is well."""
-    vital = ("pod", "deployment", "workload", "kubernetes", "cluster", "namespace")
-    return any(what.lower().startswith(vital) for what in seen.observation.could_not_read)
+    return any(_VITAL.search(what) for what in seen.observation.could_not_read)
 
 
 def _healthy(seen: Seen, scope: Scope, workloads: list[Workload]) -> Iterator[Claim]:
@@ -91,17 +91,30 @@ def _healthy(seen: Seen, scope: Scope, workloads: list[Workload]) -> Iterator[Cl
         ids = cite([tuple(e.id for e in seen.observation.evidence if e.tool == "kubernetes")])
         yield Claim(text=f"{scope.label} looks healthy: none of the conditions I check for was found", evidence=ids)
         return
+    yield from _stand(seen, workloads[:4], " looks healthy")
     for workload in workloads[:4]:
-        place = workload.namespace, workload.owner
-        readings = [r for r in seen.readings(place) if r.now is not None and r.name != "alert_expr"]
-        said = [_standing(seen, workload), *(figure(r) for r in readings[:4])]
-        evidence = cite([workload.evidence, *(r.evidence for r in readings[:4])])
-        yield Claim(text=f"{bare(workload.owner)} looks healthy: {', '.join(said)}", evidence=evidence)
+        lines = seen.lines((workload.namespace, workload.owner))
+        said = key_line(line for line, _ in lines)
+        for line, log in lines:
+            if line == said:
+                text = f"{bare(workload.owner)} logs {quoted(line)}, though nothing else shows trouble"
+                yield Claim(text=text, evidence=log.evidence)
+                break
     if len(workloads) > 4:
         rest = workloads[4:]
         ready, desired = sum(w.ready for w in rest), sum(w.desired for w in rest)
         yield Claim(text=f"{count(len(rest), 'other workload')}: {ready} of {desired} pods ready",
                     evidence=cite(w.evidence for w in rest))  # fmt: skip
+
+
+def _stand(seen: Seen, workloads: list[Workload], verdict: str = "") -> Iterator[Claim]:
+    """How each of them stands: its pods, and its metrics beside their normal."""
+    for workload in workloads[:4]:
+        place = workload.namespace, workload.owner
+        readings = [r for r in seen.readings(place) if r.now is not None and r.name != "alert_expr"][:4]
+        said = ", ".join((_standing(seen, workload), *map(figure, readings)))
+        evidence = cite([workload.evidence, *(r.evidence for r in readings)])
+        yield Claim(text=f"{bare(workload.owner)}{verdict}: {said}", evidence=evidence)
 
 
 def _standing(seen: Seen, workload: Workload) -> str:

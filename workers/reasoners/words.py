@@ -13,6 +13,7 @@ _PERCENT = {
     "error_ratio": "5xx",
     "cpu_saturation": "CPU use of its limit",
     "memory_saturation": "memory use of its limit",
+    "cpu_throttled": "CPU periods throttled",
 }
 
 
