@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from core.errors import ToolError
+from core.errors import BadQuestion, ToolError
 from workers.adapters.json_api import JsonApi, Params, Rejected
 from workers.ports import Series
 
@@ -59,7 +59,8 @@ class Prometheus:
         try:
             answer = self._api.get(path, params, what)
         except Rejected as error:
-            raise ToolError(what, _why(error.said, error.why)) from error
+            asked_wrong = isinstance(error.said, dict) and error.said.get("errorType") in ("bad_data", "execution")
+            raise (BadQuestion if asked_wrong else ToolError)(what, _why(error.said, error.why)) from error
         if not isinstance(answer, dict) or answer.get("status") != "success":
             raise _unexpected(what)
         return answer.get("data")
@@ -68,7 +69,7 @@ class Prometheus:
         try:
             kind, result = data["resultType"], data["result"]
             if kind == "string":
-                raise ToolError(query, "it gives a text, not numbers")
+                raise BadQuestion(query, "it gives a text, not numbers")
             if kind == "scalar":
                 result = [{"metric": {}, "value": result}]
             found = (

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.errors import SreError, ToolError
+from core.errors import BadQuestion, SreError, ToolError
 from workers.ports import Cluster
 from workers.tools.results import Result
 
@@ -84,14 +84,14 @@ def resolve(cluster: Cluster, written: str) -> Served:
     for served, names in _discovered(cluster, group):
         if asked in names:
             return served
-    raise ToolError("that kind", "this cluster serves nothing of that name")
+    raise BadQuestion("that kind", "this cluster serves nothing of that name")
 
 
 def served(cluster: Cluster, kind: str, namespace: str) -> Served:
     """What `resolve` finds, for one object. Raises: ToolError also when it needs a namespace and has none."""
     found = resolve(cluster, kind)
     if found.namespaced and not namespace:
-        raise ToolError(f"one {found.kind}", "its namespace is needed")
+        raise BadQuestion(f"one {found.kind}", "its namespace is needed")
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.errors import ToolError
+from core.errors import BadQuestion
 from workers.tools.registry import ToolContext, tool
 from workers.tools.results import MAX_PIECE, Result
 
@@ -24,7 +24,7 @@ def read_more(
     source, query, text = ctx.shelf.get(result_id)
     piece = text[offset : offset + MAX_PIECE]
     if not piece:
-        raise ToolError(f"{result_id} from {offset}", f"it has {len(text):,} characters")
+        raise BadQuestion(f"{result_id} from {offset}", f"it has {len(text):,} characters")
     end = offset + len(piece)
     rest = f"\n[{len(text) - end:,} characters follow: offset={end}]" if end < len(text) else ""
     return Result(query=f"{query}, characters {offset:,} to {end:,}", text=piece + rest, source=source)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.errors import ToolError
+from core.errors import BadQuestion
 
 MAX_KEPT = 200_000  # characters of one result that are kept at all; a log of 2,000 long lines
 MAX_EXCERPT = 2_000  # of `Evidence.excerpt`
@@ -32,9 +33,9 @@ class Shelf:
         self.kept[evidence_id] = (source, query, text)
 
     def get(self, evidence_id: str) -> tuple[str, str, str]:
-        """Source, query and text. Raises: ToolError when there is no such result."""
+        """Source, query and text. Raises: BadQuestion when there is no such result."""
         if evidence_id not in self.kept:
-            raise ToolError("that result", "no result has this id; ids look like e7")
+            raise BadQuestion("that result", "no result has this id; ids look like e7")
         return self.kept[evidence_id]
 
 
@@ -56,27 +57,25 @@ def clean(text: str) -> str:
 
 def keepable(text: str) -> str:
     """The text, or its beginning and end when it is larger than anybody will read."""
-    return cut(text, MAX_KEPT, "this much was never kept")[0]
+    return cut(text, MAX_KEPT, lambda _offset: "this much was never kept")
 
 
-def cut(text: str, limit: int, note: str) -> tuple[str, int]:
-    """The text within about `limit` characters, its middle left out at line breaks, and where the gap begins.
+def cut(text: str, limit: int, note: Callable[[int], str]) -> str:
+    """The text within about `limit` characters, its middle left out at line breaks; as it is when it fits.
 
     Args:
-        note: How to read what is left out, for the line that marks the gap.
-
-    Returns: the text as it is, and its length, when it fits.
+        note: How to read what is left out, for the line that marks the gap; told where the gap begins.
     """
     if len(text) <= limit:
-        return text, len(text)
+        return text
     head = limit * 3 // 5
     head = text.rfind("\n", head // 2, head) + 1 or head
     tail = len(text) - (limit - head)
     at_line = text.find("\n", tail, tail + (limit - head) // 2) + 1
     tail = at_line or tail
-    return f"{text[:head]}\n[{tail - head:,} characters left out: {note}]\n{text[tail:]}", head
+    return f"{text[:head]}\n[… {tail - head:,} characters left out: {note(head)}]\n{text[tail:]}"
 
 
 def excerpt(text: str) -> str:
     """What `Evidence` keeps of a result."""
-    return cut(text.strip(), MAX_EXCERPT - 100, "see the whole by its query")[0]
+    return cut(text.strip(), MAX_EXCERPT - 100, lambda _offset: "see the whole by its query")
