@@ -48,18 +48,20 @@ class Deliveries:
     def _once(self, body: dict[str, Any], signature: str | None) -> BoltResponse:
         from slack_bolt.response import BoltResponse
 
+        requests = self._records.requests
         event_id = body.get("event_id")
-        key = f"event:{event_id}" if event_id else f"signed:{signature}" if signature else None
-        if key is None:
+        if event_id is None:  # Slack brings it once; what comes again is a replay
+            if signature and not requests.first_time(f"signed:{signature}"):
+                return BoltResponse(status=200, body="")
             return self._dispatch(body)
-        state = self._records.requests.begin(key)
+        state = requests.begin(event_id)
         if state != "begun":
             return BoltResponse(status=200 if state == "done" else 503, body="")
         response = self._dispatch(body)
         if response.status < 500:
-            self._records.requests.finish(key)
+            requests.finish(event_id)
         else:
-            self._records.requests.abandon(key)
+            requests.abandon(event_id)
         return response
 
     def _dispatch(self, body: dict[str, Any]) -> BoltResponse:

@@ -61,8 +61,8 @@ def _status(rest: str, _command: Command, records: Records) -> View:
     if meant:
         return reply(f"I know no service {rest}. Did you mean /sre status {meant}?")
     still_open = [incident.id for incident in status.incidents if incident.is_open][:_LINKED]
-    cards = {incident_id: records.outbox.find(f"{incident_id}/card") for incident_id in still_open}
-    links = {incident_id: card.permalink for incident_id, card in cards.items() if card and card.permalink}
+    cards = records.outbox.find_many(f"{incident_id}/card" for incident_id in still_open)
+    links = {str(card.incident): card.permalink for card in cards if card.permalink}
     return status_view(status, records.now(), rest or None, links)
 
 

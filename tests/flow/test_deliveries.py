@@ -73,9 +73,9 @@ def test_an_event_that_failed_is_executed_when_it_comes_again(face: Face, monkey
 
 
 def test_an_event_that_another_process_is_at_comes_again(face: Face) -> None:
-    assert face.records.requests.begin("event:Ev1") == "begun"
+    assert face.records.requests.begin("Ev1") == "begun"
     assert sent(face, mention(), "application/json").status_code == 503
-    face.records.requests.abandon("event:Ev1")
+    face.records.requests.abandon("Ev1")
     assert sent(face, mention(), "application/json").status_code == 200
     assert len(face.jobs()) == 1
 
