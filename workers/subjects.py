@@ -49,7 +49,7 @@ def subject_of_incident(incident: Incident, config: Config, question: str = "") 
 
 def _service_in(text: str, config: Config) -> str | None:
     """The first word that is a service's name, else the service whose workload is named."""
-    words = [word.lower().strip(".-") for word in _WORD.findall(text)]
+    words: list[str] = [word.lower().strip(".-") for word in _WORD.findall(text)]
     for word in words:
         if word in config.services:
             return word
@@ -62,7 +62,7 @@ def _service_in(text: str, config: Config) -> str | None:
 
 def _target_in(text: str) -> str | None:
     if found := _KIND_NAME.search(text):
-        return f"{_KINDS[found[1].lower()]}/{found[2]}"
+        return f"{_KINDS[str(found[1]).lower()]}/{found[2]}"
     if found := _POD_NAME.search(text):
         return f"Pod/{found[1]}"
     return None
@@ -75,7 +75,7 @@ def _target_of(labels: dict[str, str]) -> str | None:
         ("cronjob", "CronJob"), ("job_name", "Job"), ("persistentvolumeclaim", "PersistentVolumeClaim"),
         ("pod", "Pod"), ("node", "Node"),
     ):  # fmt: skip
-        name: str = labels.get(label, "")
+        name = labels.get(label, "")
         if re.fullmatch(_NAME, name):
             return f"{kind}/{name}"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
+
+from sandbox.ports import free_port
 
 HERE = Path(__file__).parent
 TOKEN = "live-webhook-token"
@@ -50,12 +51,6 @@ RULES = {
         }
     ]
 }
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 def eventually(ask: Callable[[], T | None], within_s: float, what: str) -> T:
@@ -111,9 +106,7 @@ def monitoring(kubeconfig: Path, folder: Path, webhook_url: str) -> Iterator[tup
                 "scrape_configs": [
                     {"job_name": "kube-state-metrics", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}
                 ],
-                "alerting": {
-                    "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]
-                },
+                "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]},
             }
         )
     )

@@ -99,6 +99,25 @@ class KubernetesCluster:
         target = check(path, query)
         return self._read(path, query, target).decode("utf-8", "replace")
 
+    def may(self, verb: str, group: str, resource: str) -> bool:
+        """Whether these credentials allow it: the API's own answer, which anybody may ask for and which changes nothing.
+
+        Raises: ToolError, Unreachable.
+        """
+        import orjson
+
+        attributes = {"verb": verb, "group": group, "resource": resource}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }  # fmt: skip
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        target = Target("permissions", None, None, None)
+        status, _, body = self._translated(path, {}, target, review)
+        if status not in (200, 201):
+            raise self._refusal(status, body, target)
+        return bool(orjson.loads(body).get("status", {}).get("allowed"))
+
     def _discover(self, group_version: str) -> frozenset[str]:
         path = "/api/v1" if group_version == "v1" else f"/apis/{group_version}"
         target = check(path, {})
@@ -147,18 +166,22 @@ class KubernetesCluster:
             except ProtocolError as error:
                 raise ToolError(str(target), "the connection broke off") from error
 
-    def _translated(self, path: str, query: dict[str, str | int], target: Target) -> tuple[int, Any, bytes]:
+    def _translated(
+        self, path: str, query: dict[str, str | int], target: Target, review: dict[str, Any] | None = None
+    ) -> tuple[int, Any, bytes]:
         """Status, headers and body. Raises: Unreachable, ToolError, and ProtocolError for a broken connection."""
         from kubernetes.client.exceptions import ApiException
         from kubernetes.config import ConfigException
         from urllib3 import exceptions as urllib3
 
         try:
-            method, url, headers, _, _ = self._client.param_serialize(
-                "GET", path, query_params=list(query.items()), auth_settings=["BearerToken"],
-                header_params={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            method, url, headers, body, _ = self._client.param_serialize(
+                "POST" if review else "GET", path, query_params=list(query.items()), body=review,
+                header_params={"Accept": "application/json", "Accept-Encoding": "gzip"}
+                | ({"Content-Type": "application/json"} if review else {}),
+                auth_settings=["BearerToken"],
             )  # fmt: skip
-            answer: Any = self._client.call_api(method, url, headers, _request_timeout=(CONNECT_S, READ_S))
+            answer: Any = self._client.call_api(method, url, headers, body, _request_timeout=(CONNECT_S, READ_S))
             return answer.status, answer.headers, answer.read()
         except urllib3.ProtocolError:
             raise

@@ -1,0 +1,192 @@
+"""The whole product on a real control plane, Prometheus and Alertmanager: a rule fires, and the thread names the cause.
+
+The processes are those of the Procfile; only Slack is the sandbox's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
+from tests.live.stack import TOKEN, answers, bot, eventually, free_port, monitoring, process
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
+SETTLE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Live:
+    """The running product."""
+
+    slack: SlackThread
+    env: dict[str, str]
+
+    def status(self) -> list[dict[str, Any]]:
+        done = subprocess.run(bot("status", "--json"), env=self.env, capture_output=True, check=True, text=True)
+        return list(json.loads(done.stdout)["incidents"])
+
+    def incident_of(self, namespace: str) -> dict[str, Any]:
+        """The incident about this namespace, once it was diagnosed and shown."""
+
+        def shown() -> dict[str, Any] | None:
+            for incident in self.status():
+                if namespace in incident["title"] or self._names(incident, namespace):
+                    thread = self.slack.thread(incident["thread_ts"]) if incident["thread_ts"] else []
+                    if any("feedback_right" in json.dumps(message.blocks) for message in thread):
+                        return incident
+            return None
+
+        return eventually(shown, SETTLE_S, f"a diagnosed incident of {namespace}")
+
+    def _names(self, incident: dict[str, Any], namespace: str) -> bool:
+        card = next((m for m in self.slack.messages("C0SRE") if m.ts == incident["thread_ts"]), None)
+        return bool(card and namespace in json.dumps(card.blocks))
+
+    def diagnosis(self, incident: dict[str, Any]) -> str:
+        """The text of the thread's diagnosis."""
+        thread = self.slack.thread(incident["thread_ts"])
+        return next(m.text for m in reversed(thread) if "feedback_right" in json.dumps(m.blocks))
+
+
+@pytest.fixture(scope="module")
+def live(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("live")
+    port = free_port()
+    manifest = yaml.safe_load((ROOT / "manifest.yaml").read_text())
+    with ExitStack() as stack:
+        slack = stack.enter_context(run_in_thread(SlackServer(app=App.from_manifest(manifest))))
+        webhook = f"http://127.0.0.1:{port}/webhooks/alertmanager"
+        prometheus, alertmanager = stack.enter_context(monitoring(kubeconfig, folder, webhook))
+        env = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "SRE_DATA_DIR": str(folder / "data"), "PORT": str(port),
+            "KUBECONFIG": str(kubeconfig), "PROMETHEUS_URL": prometheus, "ALERTMANAGER_URL": alertmanager,
+            "ALERTMANAGER_WEBHOOK_TOKEN": TOKEN, "SLACK_API_URL": slack.server.url, "SRE_CHANNEL": "C0SRE",
+            "SLACK_BOT_TOKEN": slack.server.bot_token, "SLACK_APP_TOKEN": slack.server.app_token,
+        }  # fmt: skip
+        for name, args in (
+            ("web", ("web",)), ("investigator", ("worker", "investigate")), ("notifier", ("worker", "notify")),
+        ):  # fmt: skip
+            stack.enter_context(process(*bot(*args), env=env, log=folder / f"{name}.log"))
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60, "the web process")
+        yield Live(slack, env)
+        for name in ("web", "investigator", "notifier"):
+            assert "Traceback" not in (folder / f"{name}.log").read_text(), (folder / f"{name}.log").read_text()
+        assert slack.server.breaches == []
+
+
+@pytest.fixture(scope="module")
+def programs() -> None:
+    """The programs that these tests run; absent ones are said, and fail the run where they are required."""
+    missing = [name for name in ("prometheus", "prometheus-alertmanager") if shutil.which(name) is None]
+    if missing:
+        say = pytest.fail if os.environ.get("SRE_LIVE_REQUIRED") else pytest.skip
+        say(f"not on this machine: {', '.join(missing)} (Debian packages of these names)")
+
+
+BROKEN = {
+    "live-crash": (
+        "checkout", {"LAB_BEHAVIOUR": "crash", "LAB_LOG": "panic: parse CART_URL: invalid port \":80a\""}, {},
+        "CART_URL",
+    ),
+    "live-oom": ("search", {"LAB_OOM_BELOW": "256Mi"}, {"limits": {"memory": "64Mi"}}, "memory"),
+    "live-image": ("catalog", {"LAB_BEHAVIOUR": "imagepull"}, {}, "image"),
+    "live-config": ("payments", {"LAB_BEHAVIOUR": "config", "LAB_MISSING": "payments-settings"}, {}, "payments-settings"),
+    "live-full": ("batch", {}, {"requests": {"cpu": "64"}}, "node"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def broken(live: Live, cluster_apply: Any) -> None:
+    """Every broken deployment at once, each in its own namespace, and a healthy one."""
+    for namespace, (name, env, resources, _) in BROKEN.items():
+        cluster_apply(namespace, deployment(name, namespace, env, resources))
+    cluster_apply("live-well", deployment("storefront", "live-well", {}, {}))
+
+
+def deployment(name: str, namespace: str, env: dict[str, str], resources: dict[str, Any]) -> dict[str, Any]:
+    container = {
+        "name": name, "image": f"registry.example/{name}:1.8.4", "resources": resources,
+        "env": [{"name": key, "value": value} for key, value in env.items()],
+    }  # fmt: skip
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "replicas": 2, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("namespace", BROKEN)
+def test_a_rule_fires_and_the_thread_names_cause_and_target(live: Live, broken: None, namespace: str) -> None:
+    name, _, _, said = BROKEN[namespace]
+    diagnosis = live.diagnosis(live.incident_of(namespace))
+    assert name in diagnosis
+    assert said in diagnosis
+
+
+def test_a_healthy_deployment_under_suspicion_is_called_healthy(live: Live, broken: None) -> None:
+    live.slack.command("U0MARIA", "C0SRE", "/sre", "explain deployment storefront in live-well")
+    found = live.slack.wait_for(
+        lambda: next(
+            (
+                message.text
+                for root in live.slack.server.messages("C0SRE")
+                for message in live.slack.server.thread(root.ts)
+                if "Nothing is wrong" in message.text
+            ),
+            None,
+        ),
+        timeout_s=SETTLE_S,
+    )
+    assert "confidence" in found
+
+
+def test_the_command_line_says_the_same(live: Live, broken: None) -> None:
+    done = subprocess.run(
+        bot("investigate", "checkout crashes", "-n", "live-crash", "--json"),
+        env=live.env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["root_cause"]["target"] == "Deployment/checkout"
+    assert answer["root_cause"]["condition"] == "CrashLoopBackOff"
+    assert answer["status"] == "diagnosed"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "says"),
+    [
+        ({"KUBECONFIG": "/nowhere/kubeconfig"}, 2, "/nowhere/kubeconfig"),
+        ({"SRE_KUBE_READ_CONTEXT": "moon"}, 2, "moon"),
+        ({"PROMETHEUS_URL": "http://127.0.0.1:9"}, 0, ""),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(live: Live, change: dict[str, str], status: int, says: str) -> None:
+    done = subprocess.run(
+        bot("investigate", "checkout", "-n", "live-well", "--json"),
+        env={**live.env, **change},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == (1 if status else 0)
+    if not status:
+        assert any("Prometheus" in unread for unread in json.loads(done.stdout)["could_not_read"])
