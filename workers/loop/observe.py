@@ -26,7 +26,7 @@ from workers.triage.rank import ranked
 from workers.triage.readings import BACK, Looker, Measures
 from workers.triage.reads import Deadline, read_each
 from workers.triage.snapshot import Snapshot, empty
-from workers.triage.taking import take
+from workers.triage.taking import collector_paused, take
 
 # The first evidence is due 3 s after the alert. A whole cluster of thousands of pods takes longer to list, and is
 # worth it: a subject with a namespace does not need it.
@@ -36,6 +36,7 @@ _NOTICED_AFTER = timedelta(minutes=10)  # guessed, of trouble whose beginning no
 _GRAPHED = 2  # alerts whose expressions are looked at
 
 
+@collector_paused()
 def triage(cluster: Cluster, namespace: str | None, now: datetime, *, with_logs: bool = True) -> Observation:
     """What is wrong in a namespace, or in the whole cluster: the Kubernetes part of `observe`.
 
@@ -51,6 +52,7 @@ def triage(cluster: Cluster, namespace: str | None, now: datetime, *, with_logs:
     return _observation(cluster, snap, focus, drafts, details)
 
 
+@collector_paused()
 def observe(
     subject: Subject, cluster: Cluster, metrics: Metrics | None, alerts: Alerts | None, now: datetime, config: Config,
     known: Sequence[Alert] = (),

@@ -13,7 +13,9 @@ from workers.triage.snapshot import Snapshot
 MOST = 300  # workloads whose configuration is looked at
 _RESOURCES = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets",
               "CronJob": "cronjobs", "Job": "jobs", "Pod": "pods"}  # fmt: skip
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_WORD = re.compile(rf"(?P<scheme>://|@)?(?P<host>{_NAME.pattern})(?P<port>:\d{{2,5}}\b)?")
+_HOST_VARIABLE = re.compile(r"HOST|ADDR|URL|URI|ENDPOINT|SERVER|SERVICE|UPSTREAM|BACKEND|BROKER|DSN", re.IGNORECASE)
 
 
 def calls(snap: Snapshot) -> tuple[tuple[Place, Place], ...]:
@@ -51,8 +53,19 @@ def _template(namespace: str, owner: str, snap: Snapshot) -> Obj:
 
 
 def _hosts(template: Obj) -> Iterator[str]:
-    """Every word of the containers' environment and arguments that may be the name of a host."""
+    """Every name in the containers' environment and arguments that is written as hosts are: with a port, after a
+    scheme, with dots, or alone in a variable that is named for a host."""
     for container in containers_of(spec_of(template)):
-        values = [each.get("value") for each in container.get("env") or ()]
-        for text in (*values, *(container.get("args") or ())):
-            yield from _HOST.findall(str(text or "").lower())
+        for each in container.get("env") or ():
+            value = str(each.get("value") or "").lower()
+            if _HOST_VARIABLE.search(str(each.get("name"))) and _NAME.fullmatch(value):
+                yield value
+            yield from _written_as_hosts(value)
+        for argument in container.get("args") or ():
+            yield from _written_as_hosts(str(argument).lower())
+
+
+def _written_as_hosts(text: str) -> Iterator[str]:
+    for found in _WORD.finditer(text):
+        if found["scheme"] or found["port"] or "." in found["host"]:
+            yield found["host"]

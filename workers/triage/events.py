@@ -52,9 +52,8 @@ class Events:
         return next((w for w in self.of(kind, namespace, name) if w.reason in reasons), None)
 
     def telling(self, kind: str, namespace: str, name: str) -> Warned | None:
-        """The latest one that says more than that something failed again; else the latest."""
-        all_of = self.of(kind, namespace, name)
-        return next((w for w in all_of if w.reason not in _ECHOES), all_of[0] if all_of else None)
+        """The latest one that says more than that something failed again."""
+        return next((w for w in self.of(kind, namespace, name) if w.reason not in _ECHOES), None)
 
     def about(self, kind: str) -> Iterator[tuple[str, str]]:
         """Namespace and name of every object of that kind that was warned about."""

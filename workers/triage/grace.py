@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from workers.triage.containers import WAITING
 from workers.triage.objects import (
     Obj,
     age_s,
+    condition,
     is_leaving,
     is_true,
     moment,
@@ -47,12 +49,23 @@ def started_at(pod: Obj) -> datetime | None:
 def is_starting(pod: Obj, now: datetime) -> bool:
     """Whether it is not ready only because it is young."""
     phase = status_of(pod).get("phase")
-    if is_leaving(pod) or is_true(pod, "Ready") or phase not in ("Pending", "Running", None):
+    if is_leaving(pod) or is_true(pod, "Ready") or phase not in ("Pending", "Running", None) or _is_held(pod):
         return False
     started = started_at(pod)
     if phase == "Running" and started:
         return since_s(started, now) <= grace_s(pod)
     return age_s(pod, now) <= START_S
+
+
+def _is_held(pod: Obj) -> bool:
+    """Whether the cluster already says what keeps it: no node, a failed container, or one that cannot start."""
+    if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
+        return True
+    states = [each.get("state") or {} for each, _ in statuses_of(pod)]
+    return any(
+        (state.get("waiting") or {}).get("reason") in WAITING or (state.get("terminated") or {}).get("exitCode")
+        for state in states
+    )
 
 
 def any_moving(pods: Iterable[Obj], now: datetime) -> bool:

@@ -96,7 +96,8 @@ def _silence(service: Obj, snap: Snapshot) -> Silence | None:
         ports = listed(str(port.get("targetPort") or port.get("port")) for port in spec_of(service).get("ports") or ())
         return Silence(f"{plural(len(ready), 'ready pod')} match its selector, but none offers port {ports}",
                        "critical", pods)  # fmt: skip
-    return Silence(f"none of the {plural(len(pods), 'pod')} behind it is ready", "critical", pods)
+    who = "the pod behind it is not" if len(pods) == 1 else f"none of the {len(pods)} pods behind it is"
+    return Silence(f"{who} ready", "critical", pods)
 
 
 def _is_tired(pod: Obj, snap: Snapshot) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -42,6 +44,19 @@ def take(cluster: Cluster, namespaces: tuple[str, ...], now: datetime, deadline:
         unread = (*snap.could_not_read, *_unread(more.values()))
         snap = replace(snap, listings={**joined, **more}, could_not_read=unread)
     return snap
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Python's cyclic collector stands still meanwhile. It would walk again and again through millions of parsed values,
+    of which none is part of a cycle: half of the time that 5,000 pods take."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _listed(lists: Lists, resource: Resource, namespace: str) -> Iterator[Obj]:
