@@ -84,8 +84,8 @@ class World:
     def _step(self) -> None:
         version, at = self._seen
         if self.objects.version != version or self.time - at >= IDLE_S:
+            self._seen = (self.objects.version, self.time)  # before the round: what it changes needs another one
             step_controllers(self.objects, self.time)
-            self._seen = (self.objects.version, self.time)
         self._place()
         self.kubelet.step(self.time)
 
@@ -103,7 +103,8 @@ class World:
         coredns = self.objects.list("deployments", "kube-system")[0]
         self._roll_out(coredns, start - 240 * HOUR_S)
         for runs_ago in (3, 2, 1):
-            self._run_batch(start // 60 * 60 - runs_ago * BATCH_EVERY_MIN * 60)
+            every_s = BATCH_EVERY_MIN * 60
+            self._run_batch((start // every_s - runs_ago) * every_s)
         self.time = start
         step_controllers(self.objects, start)
         self.kubelet.step(start)

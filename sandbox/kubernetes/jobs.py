@@ -17,7 +17,7 @@ def step_cron_job(objects: Objects, cron_job: Json, now: float) -> None:
     meta = cron_job["metadata"]
     jobs = sorted(objects.owned("jobs", cron_job), key=lambda j: str(j["metadata"]["creationTimestamp"]))
     due = _due(spec["schedule"], now)
-    last = unstamp(status["lastScheduleTime"]) if "lastScheduleTime" in status else now - 1
+    last = unstamp(status.get("lastScheduleTime") or meta["creationTimestamp"])
     body = copy.deepcopy(cron_job)
     if due > last and not spec.get("suspend"):
         name = f"{meta['name']}-{int(due // 60)}"

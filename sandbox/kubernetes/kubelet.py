@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -45,6 +46,7 @@ class Kubelet:
         self._objects, self._start = objects, start
         self.lives: dict[tuple[str, str], Life] = {}  # by the pod's uid and the container's name
         self._stopping: dict[str, float] = {}  # by the pod's uid: since when
+        self._quiet: dict[str, tuple[str, float]] = {}  # by the pod's uid: until when nothing is due in this version
 
     def step(self, now: float) -> None:
         """Move every pod that is on a node to `now`."""
@@ -53,10 +55,17 @@ class Kubelet:
             if is_going(pod):
                 self._stop(pod, now)
             elif "nodeName" in pod["spec"] and pod["status"].get("phase") not in ("Succeeded", "Failed"):
-                for container in pod["spec"]["containers"]:
-                    self._live(pod, container, now)
-                held = self._objects.find("pods", meta["namespace"], meta["name"]) or pod
-                self._objects.put("pods", self._with_status(held, now), now)
+                version, until = self._quiet.get(meta["uid"], ("", 0.0))
+                if version != meta["resourceVersion"] or now >= until:
+                    self._live_pod(pod, now)
+
+    def _live_pod(self, pod: Json, now: float) -> None:
+        for container in pod["spec"]["containers"]:
+            self._live(pod, container, now)
+        stored = self._objects.put("pods", self._with_status(pod, now), now)
+        uid = pod["metadata"]["uid"]
+        due = min(_due(self.lives[uid, c["name"]], now) for c in pod["spec"]["containers"])
+        self._quiet[uid] = (stored["metadata"]["resourceVersion"], due)
 
     def settle(self, pod: Json, since: float, now: float) -> None:
         """Make a placed pod one that has been running since `since`."""
@@ -78,6 +87,7 @@ class Kubelet:
             if now - since < min(STOP_S, meta["deletionGracePeriodSeconds"]):
                 return
         del self._stopping[meta["uid"]]
+        self._quiet.pop(meta["uid"], None)
         self._objects.remove("pods", meta["namespace"], meta["name"])
         for container in pod["spec"]["containers"]:
             self.lives.pop((meta["uid"], container["name"]), None)
@@ -178,6 +188,17 @@ class Kubelet:
             ],
         }
         return body
+
+
+def _due(life: Life, now: float) -> float:
+    """When something may next change in a container's life."""
+    if life.stage == "ended":
+        return math.inf
+    if life.stage != "running":
+        return life.until
+    ready_at = life.since + life.run.ready_after_s
+    ends_at = life.until if life.run.ends_after_s is not None else math.inf
+    return min(ready_at, ends_at) if now < ready_at else ends_at
 
 
 def _backoff(failures: int) -> float:
