@@ -7,7 +7,7 @@ import contextlib
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class Clock:
@@ -23,11 +23,17 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass at once; what falls due runs."""
         self._ahead_s += seconds
-        for listener in self._listeners:
+        for listener in list(self._listeners):
             listener()
 
-    def on_advance(self, listener: Callable[[], object]) -> None:
+    @contextlib.contextmanager
+    def heard_by(self, listener: Callable[[], object]) -> Iterator[None]:
+        """Call `listener` after each `advance` until the block ends."""
         self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
 
 class Timers:
@@ -45,11 +51,11 @@ class Timers:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        self._clock.on_advance(lambda: loop.call_soon_threadsafe(self._changed.set))
-        while True:
-            self._changed.clear()
-            while self._due and self._due[0][0] <= self._clock.now():
-                heapq.heappop(self._due)[2]()
-            wait_s = self._due[0][0] - self._clock.now() if self._due else None
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+        with self._clock.heard_by(lambda: loop.call_soon_threadsafe(self._changed.set)):
+            while True:
+                self._changed.clear()
+                while self._due and self._due[0][0] <= self._clock.now():
+                    heapq.heappop(self._due)[2]()
+                wait_s = self._due[0][0] - self._clock.now() if self._due else None
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), wait_s)

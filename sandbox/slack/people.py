@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox.slack import events, inputs
+from sandbox.slack import events, inputs, payloads
 from sandbox.slack.answers import answer
 from sandbox.slack.args import Args
 from sandbox.slack.blocks import interactive_elements
@@ -19,7 +19,7 @@ from sandbox.slack.errors import ApiError
 from sandbox.slack.grants import ResponseUrls
 from sandbox.slack.methods import marks, streams, views
 from sandbox.slack.methods.api import Api
-from sandbox.slack.model import APP_ID, BOT_USER_ID, TEAM_DOMAIN, TEAM_ID, Channel, Json, Message, User, View
+from sandbox.slack.model import BOT_USER_ID, Channel, Json, Message, User, View
 
 _HANDLE = re.compile(r"(?<![\w<])@([a-z0-9][a-z0-9._-]*[a-z0-9])")
 _TROUBLE = {
@@ -51,21 +51,8 @@ class People:
             self._tell(who, where, f"{command} is not a valid command.")
             return Outcome(error="invalid_command")
         path = self._response_urls.issue(where.id, who.id)
-        payload = {
-            "token": events.LEGACY_TOKEN,
-            "team_id": TEAM_ID,
-            "team_domain": TEAM_DOMAIN,
-            "channel_id": where.id,
-            "channel_name": where.name or "directmessage",
-            "user_id": who.id,
-            "user_name": who.name,
-            "command": command,
-            "text": text,
-            "api_app_id": APP_ID,
-            "is_enterprise_install": "false",
-            "response_url": self._api.origin + path,
-            "trigger_id": self._api.triggers.issue(who.id),
-        }
+        trigger_id = self._api.triggers.issue(who.id)
+        payload = payloads.slash_command(who, where, command, text, self._api.origin + path, trigger_id)
         outcome = await self._delivery.interaction("slash_commands", payload)
         if outcome.body and not outcome.error:
             try:
@@ -78,18 +65,23 @@ class People:
         return outcome
 
     async def say(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> Outcome:
-        """Write a message; `@handle` becomes a mention. The outcome is that of the mention, if the bot is mentioned."""
+        """Write a message; `@handle` becomes a mention. The outcome is that of the mention, if the bot is mentioned.
+
+        Raises: LookupError when there is no such thread.
+        """
         who, where = self._workspace.user(user), self._place(user, channel)
         if where.is_archived or who.id not in where.members:
             return Outcome(error="is_archived" if where.is_archived else "not_in_channel")
+        if thread_ts and self._workspace.find(thread_ts, where.id) is None:
+            raise LookupError(f"There is no message {thread_ts} in {where.name or 'these direct messages'}.")
         message = Message(where.id, self._workspace.new_ts(), who.id, self._linked(text), thread_ts=thread_ts)
         self._workspace.post(message)
-        event = events.message_posted(message, where)
+        event, mentioned = events.message_posted(message, where), f"<@{BOT_USER_ID}>" in message.text
         if BOT_USER_ID not in where.members:
-            if f"<@{BOT_USER_ID}>" in message.text:
+            if mentioned:
                 self._tell(who, where, "You mentioned @sre, who is not in this channel.", thread_ts)
-            return Outcome(error="not_in_channel", ts=message.ts)
-        if f"<@{BOT_USER_ID}>" in message.text and where.kind != "im":
+            return Outcome(error="not_in_channel" if mentioned else None, ts=message.ts)
+        if mentioned and where.kind != "im":
             self._delivery.emit(event)
             event = events.app_mention(message)
         return replace(await self._delivery.event(event), ts=message.ts)
@@ -117,14 +109,12 @@ class People:
         pressed = inputs.action(*found, value, self._workspace.new_ts())
         payload = self._interaction("block_actions", who) | {"actions": [pressed]}
         if message:
-            payload |= self._about(message, who) | {"container": _container(message), "state": {"values": {}}}
+            payload |= self._about(message, who) | {"container": payloads.container(message), "state": {"values": {}}}
         if view:
             values, _ = inputs.state(view.blocks, {})
             payload |= {"view": view.as_json(values), "container": {"type": "view", "view_id": view.id}}
         channel, thread_ts = (message.channel, message.thread_ts) if message else (None, None)
-        self._workspace.feed.add(
-            "button_clicked", pressed, channel=channel, ts=where, thread_ts=thread_ts, user=who.id
-        )  # fmt: skip
+        self._workspace.feed.add("button_clicked", pressed, channel=channel, ts=where, thread_ts=thread_ts, user=who.id)
         return self._shown(await self._delivery.interaction("interactive", payload), who, message)
 
     async def shortcut(self, user: str, callback_id: str, message_ts: str | None = None) -> Outcome:
@@ -231,25 +221,11 @@ class People:
         return self._workspace.views[stack[-1]]
 
     def _interaction(self, kind: str, who: User) -> Json:
-        return {
-            "type": kind,
-            "token": events.LEGACY_TOKEN,
-            "api_app_id": APP_ID,
-            "team": {"id": TEAM_ID, "domain": TEAM_DOMAIN},
-            "enterprise": None,
-            "is_enterprise_install": False,
-            "user": {"id": who.id, "username": who.name, "name": who.name, "team_id": TEAM_ID},
-            "trigger_id": self._api.triggers.issue(who.id),
-        }
+        return payloads.interaction(kind, who, self._api.triggers.issue(who.id))
 
     def _about(self, message: Message, who: User) -> Json:
         path = self._response_urls.issue(message.channel, who.id, message.thread_ts, message.ts)
-        name = self._workspace.channels[message.channel].name or "directmessage"
-        return {
-            "channel": {"id": message.channel, "name": name},
-            "message": message.as_json(with_metadata=True),
-            "response_url": self._api.origin + path,
-        }
+        return payloads.about(message, self._workspace.channels[message.channel], self._api.origin + path)
 
     def _shown(self, outcome: Outcome, who: User, message: Message | None) -> Outcome:
         if outcome.error and message:
@@ -275,13 +251,3 @@ class People:
                 self._workspace.feed.add("view_updated", view.as_json() | {"errors": view.errors}, user=view.user)
             case other:
                 raise ApiError("invalid_arguments", [f"unknown response_action: {other}"])
-
-
-def _container(message: Message) -> Json:
-    container = {
-        "type": "message",
-        "message_ts": message.ts,
-        "channel_id": message.channel,
-        "is_ephemeral": message.seen_by is not None,
-    }
-    return container | ({"thread_ts": message.thread_ts} if message.thread_ts else {})

@@ -10,7 +10,7 @@ import contextlib
 import secrets
 from collections import defaultdict, deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import orjson
 from aiohttp import web
@@ -72,7 +72,7 @@ class SlackServer(People):
         api = Api(self.workspace, self.app, self._timers, triggers, delivery.emit, self._sockets.issue)
         super().__init__(api, delivery, ResponseUrls(self.clock))
         self._rates = Rates(self.clock)
-        self._faults: dict[str, deque[ApiError | None]] = defaultdict(deque)
+        self._faults: dict[str, deque[ApiError | Literal["lose"]]] = defaultdict(deque)
         self._runner: web.AppRunner | None = None
         self._background: list[asyncio.Task[None]] = []
 
@@ -127,7 +127,7 @@ class SlackServer(People):
         return len(self._sockets.connections)
 
     async def disconnect(self, reason: Reason = "refresh_requested") -> None:
-        """Send every connection away: at once, or, with "warning", in ten seconds."""
+        """Send every connection away: within a second, or, with "warning", within ten."""
         await self._sockets.disconnect(reason)
 
     # faults
@@ -138,7 +138,7 @@ class SlackServer(People):
 
     def lose_next(self, method: str, times: int = 1) -> None:
         """Let the next calls of a method take effect, and then break the connection instead of answering."""
-        self._faults[method] += [None] * times
+        self._faults[method] += ["lose"] * times
 
     # looking
 
@@ -181,20 +181,20 @@ class SlackServer(People):
 
     async def _serve_method(self, request: web.Request) -> web.Response:
         name = request.match_info["method"]
-        fault = self._faults[name].popleft() if self._faults[name] else ApiError("")
+        fault = self._faults[name].popleft() if self._faults[name] else None
+        headers = {"x-oauth-scopes": ",".join(sorted(self.app.scopes))}
         try:
             values = await _read(request)
-            if fault and fault.error:
+            if isinstance(fault, ApiError):
                 raise fault
-            body, status, headers = self._call(name, request.headers.get("Authorization", ""), values), 200, {}
+            body, status = self._call(name, request.headers.get("Authorization", ""), values), 200
         except ApiError as error:
             if error.error in BREACHES and error is not fault:
                 self.workspace.breach(error.error, str(error), name)
             body, status = error.as_json(), error.status
-            headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
-        if fault is None and request.transport:
+            headers |= {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
+        if fault == "lose" and request.transport:
             request.transport.abort()
-        headers["x-oauth-scopes"] = ",".join(sorted(self.app.scopes))
         return web.Response(
             body=orjson.dumps(body), status=status, headers=headers, content_type="application/json", charset="utf-8"
         )

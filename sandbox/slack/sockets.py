@@ -35,7 +35,6 @@ class Connection:
     socket: web.WebSocketResponse
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     leaving: bool = False
-    sent: int = 0  # envelopes
 
 
 class Sockets:
@@ -97,7 +96,6 @@ class Sockets:
             envelope |= {"retry_attempt": retry[0] if retry else 0, "retry_reason": retry[1] if retry else ""}
         acknowledged = self._awaited[envelope_id] = asyncio.get_running_loop().create_future()
         connection = random.choice([c for c in self.connections if not c.leaving] or self.connections)
-        connection.sent += 1
         try:
             async with asyncio.timeout(self._ack_timeout_s):
                 with contextlib.suppress(ConnectionError):  # it just went; the bot has until the timeout all the same
@@ -107,9 +105,9 @@ class Sockets:
             del self._awaited[envelope_id]
         return answer if wants_answer else None
 
-    async def disconnect(self, reason: Reason = "refresh_requested", connection: Connection | None = None) -> None:
-        """Tell one connection, or all, to reconnect. After a warning they have ten seconds, after a request one."""
-        for leaving in [connection] if connection else list(self.connections):
+    async def disconnect(self, reason: Reason) -> None:
+        """Tell every connection to reconnect. After a warning they have ten seconds, after a request one."""
+        for leaving in list(self.connections):
             leaving.leaving = True
             with contextlib.suppress(ConnectionError):
                 await leaving.socket.send_str(_goodbye(reason))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator
 
 from sandbox.slack.blocks import interactive_elements
 from sandbox.slack.clock import Clock
@@ -125,10 +124,8 @@ class Workspace:
 
     def find(self, ts: str, channel: str | None = None) -> Message | None:
         """A message by its ts, in this channel or in any; never an ephemeral one."""
-        places: Iterator[dict[str, Message]] = iter(
-            self.messages.values() if channel is None else [self.messages.get(channel, {})]
-        )
-        return next((messages[ts] for messages in places if ts in messages), None)
+        places = [channel] if channel else list(self.messages)
+        return next((found for place in places if (found := self.messages.get(place, {}).get(ts))), None)
 
     def post(self, message: Message) -> Message:
         """Add a message; a reply is counted on its parent."""
@@ -140,10 +137,9 @@ class Workspace:
             if message.user not in parent.reply_users:
                 parent.reply_users.append(message.user)
         self.changed("message_posted", message)
-        if message.user == BOT_USER_ID and self.threads.get((message.channel, message.thread_ts or ""), {}).get(
-            "status"
-        ):
-            self.set_thread(message.channel, message.thread_ts or "", "status", "")  # an answer ends "is thinking …"
+        thread = message.thread_ts or ""
+        if message.user == BOT_USER_ID and self.threads.get((message.channel, thread), {}).get("status"):
+            self.set_thread(message.channel, thread, "status", "")  # an answer ends "is looking …"
         return message
 
     def edit(self, message: Message) -> None:

@@ -33,12 +33,16 @@ class Api:
             raise ApiError("channel_not_found")
         return channel
 
-    def writable(self, where: str) -> Channel:
-        """A conversation to post in, by id, by name, or by the id of a user to write to. Raises ApiError."""
+    def postable(self, where: str) -> Channel:
+        """A conversation to post in: by id, by name, or the direct messages of a user, by that user's id."""
         if where in self.workspace.users:
             return self.workspace.im(BOT_USER_ID, where)
         if where.startswith("#"):
             where = next((c.id for c in self.workspace.channels.values() if f"#{c.name}" == where), where)
+        return self.writable(where)
+
+    def writable(self, where: str) -> Channel:
+        """A conversation to change something in, by id. Raises ApiError."""
         channel = self.channel(where)
         if channel.is_archived:
             raise ApiError("is_archived")

@@ -21,7 +21,7 @@ def bot_message(api: Api, channel: Channel, content: Content, thread_ts: str | N
 
 
 def post_message(api: Api, args: Args) -> Json:
-    channel = api.writable(args.needed("channel"))
+    channel = api.postable(args.needed("channel"))
     content = read_content(args)
     message = bot_message(api, channel, content, api.thread(channel, args.text("thread_ts"), "chat.postMessage"))
     message.broadcast = message.is_reply and args.flag("reply_broadcast")
@@ -33,7 +33,7 @@ def post_message(api: Api, args: Args) -> Json:
 
 
 def post_ephemeral(api: Api, args: Args) -> Json:
-    channel = api.writable(args.needed("channel"))
+    channel = api.postable(args.needed("channel"))
     user = api.user(args.needed("user"))
     if user.id not in channel.members:
         raise ApiError("user_not_in_channel")
@@ -93,7 +93,7 @@ def get_permalink(api: Api, args: Args) -> Json:
 
 
 def schedule_message(api: Api, args: Args) -> Json:
-    channel = api.writable(args.needed("channel"))
+    channel = api.postable(args.needed("channel"))
     content = read_content(args)
     post_at, now = args.number("post_at", 0), api.workspace.clock.now()
     if post_at <= now:

@@ -16,7 +16,7 @@ from sandbox.slack.views import check_view, is_too_large
 def open_(api: Api, args: Args) -> Json:
     content = read_view(args, "modal")
     user = api.triggers.exchange(args.needed("trigger_id"))
-    api.workspace.open_views[user] = []
+    close_views(api.workspace, user, everything=True)
     return _answer(stack_view(api.workspace, user, content))
 
 
@@ -52,6 +52,7 @@ def publish(api: Api, args: Args) -> Json:
         _check_hash(home, args)
         home.content, home.hash = content, _new_hash()
     api.workspace.homes[user] = home
+    api.workspace.name_blocks(home.blocks)
     api.workspace.feed.add("home_published", home.as_json(), user=user)
     return _answer(home)
 
@@ -75,6 +76,9 @@ def stack_view(workspace: Workspace, user: str, content: Json) -> View:
     stack = workspace.open_views.setdefault(user, [])
     if len(stack) >= MODALS_MAX:
         raise ApiError("push_limit_reached")
+    external = content.get("external_id")
+    if external and any(view.content.get("external_id") == external for view in workspace.views.values()):
+        raise ApiError("duplicate_external_id")
     view_id = workspace.new_id("V")
     view = View(view_id, user, content, _new_hash(), stack[0] if stack else view_id, stack[-1] if stack else None)
     workspace.views[view_id] = view
