@@ -75,7 +75,7 @@ def _of_the_case(diagnosis: Diagnosis, recall: Recall, subject: Subject, config:
         "actions_taken": standing.actions_taken,
     }
     return {
-        "alert_type": ", ".join(standing.alert_types) or MANUAL,
+        "alert_type": ", ".join(standing.alert_types)[:500] or MANUAL,
         "alert_type_enabled": bool(standing.alert_types) and listed,
         "confidence": diagnosis.confidence,
         "evidence_coverage": diagnosis.evidence_coverage,

@@ -15,20 +15,20 @@ from policies.files import HERE, described_codes, load_rules
 from tests.unit.policies.cases import safe_action, safe_facts
 
 RULE = """# METADATA
-# title: Restart limit
+# title: Sample limit
 # custom:
 #   codes:
-#     restarts.exceeded: It was restarted too often this hour.
-package sre.rules.restarts
+#     sample.exceeded: It was restarted too often this hour.
+package sre.rules.sample
 
 import rego.v1
 
-deny contains "restarts.exceeded" if not within
+deny contains "sample.exceeded" if not within
 
-within if input.facts.actions_taken < data.limits.restarts_per_hour
+within if input.facts.actions_taken < data.limits.sample_per_hour
 """
-PACKAGE = "must say `package sre.rules.restarts`, or its rules would not count."
-GATHERED = "\ndeny contains code if some code in data.sre.rules.restarts.deny\n"
+PACKAGE = "must say `package sre.rules.sample`, or its rules would not count."
+GATHERED = "\ndeny contains code if some code in data.sre.rules.sample.deny\n"
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_rule(folder: Path) -> Path:
     """A rule that a team wrote, as docs/policy.md tells."""
-    path = folder / "rules/restarts/restarts.rego"
+    path = folder / "rules/sample/sample.rego"
     path.parent.mkdir()
     path.write_text(RULE)
     _append(folder / "main.rego", GATHERED)
-    _append(folder / "limits.yaml", "  restarts_per_hour: 1\n")
+    _append(folder / "limits.yaml", "  sample_per_hour: 1\n")
     return path
 
 
@@ -53,8 +53,8 @@ def test_a_rule_of_ones_own_counts(folder: Path, own_rule: Path) -> None:
     held = _compiled(folder)
     assert held.decide(safe_action(), safe_facts()).verdict == "allow"
     decision = held.decide(safe_action(), {**safe_facts(), "actions_taken": 1})
-    assert (decision.verdict, decision.codes) == ("deny", ("restarts.exceeded",))
-    assert held.explain("restarts.exceeded") == "It was restarted too often this hour."
+    assert (decision.verdict, decision.codes) == ("deny", ("sample.exceeded",))
+    assert held.explain("sample.exceeded") == "It was restarted too often this hour."
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_a_rule_of_ones_own_counts(folder: Path, own_rule: Path) -> None:
             "import rego.v1\nimport data.sre.types\n\nb if types.hole(1)",
             "11 uses data.sre.types.hole, which nothing declares.",
         ),
-        ("restarts\n\nimport", "restart\n\nimport", f"6 {PACKAGE}"),
+        ("sample\n\nimport", "restart\n\nimport", f"6 {PACKAGE}"),
         (RULE, "", f"1 {PACKAGE}"),
         (
             "deny contains",
-            'ask contains "restarts.some" if not within\n\ndeny contains',
-            "10 is gathered by nobody; add data.sre.rules.restarts.ask to policies/main.rego.",
+            'ask contains "sample.some" if not within\n\ndeny contains',
+            "10 is gathered by nobody; add data.sre.rules.sample.ask to policies/main.rego.",
         ),
     ],
 )
@@ -84,18 +84,18 @@ def test_a_rule_with_a_mistake_stops_the_start(folder: Path, own_rule: Path, old
     own_rule.write_text(RULE.replace(old, new))
     with pytest.raises(ConfigError) as stopped:
         _compiled(folder)
-    assert str(stopped.value) == f"policies/rules/restarts/restarts.rego:{wrong}"
+    assert str(stopped.value) == f"policies/rules/sample/sample.rego:{wrong}"
 
 
 def test_rules_that_define_each_other_stop_the_start(folder: Path, own_rule: Path) -> None:
-    _append(own_rule, '\na if not b\n\nb if not a\n\ndeny contains "restarts.a" if a\n')
+    _append(own_rule, '\na if not b\n\nb if not a\n\ndeny contains "sample.a" if a\n')
     with pytest.raises(ConfigError, match="define each other"):
         _compiled(folder)
 
 
 def test_a_rule_that_contradicts_itself_denies(folder: Path, own_rule: Path) -> None:
     contradiction = "\nlevel := 1 if input.facts.confidence > 0.5\n\nlevel := 2 if input.facts.similarity > 0.5\n"
-    _append(own_rule, contradiction + '\ndeny contains "restarts.level" if level == 3\n')
+    _append(own_rule, contradiction + '\ndeny contains "sample.level" if level == 3\n')
     decision = _compiled(folder).decide(safe_action(), safe_facts())
     assert (decision.verdict, decision.codes) == ("deny", ("policy.unavailable",))
 
@@ -127,8 +127,8 @@ def test_a_policy_file_that_is_gone_stops_the_start(folder: Path) -> None:
 
 
 def test_metadata_that_is_no_yaml_is_named(folder: Path, own_rule: Path) -> None:
-    own_rule.write_text(RULE.replace("# title: Restart limit", "# title: {"))
-    with pytest.raises(ConfigError, match=r"policies/rules/restarts/restarts\.rego:1 has METADATA"):
+    own_rule.write_text(RULE.replace("# title: Sample limit", "# title: {"))
+    with pytest.raises(ConfigError, match=r"policies/rules/sample/sample\.rego:1 has METADATA"):
         described_codes(load_rules(Approvers(), folder))
 
 
