@@ -110,8 +110,9 @@ def problem_anchors(seen: Seen, scope: Scope) -> list[Anchor]:
     if not effects:
         for place in focus(seen, scope):
             for link in blamed(place, seen) if _in_doubt(seen, place) else ():
-                root, way = root_of(link.cause, seen)
-                add(root, (link, *way), None)
+                if link.cause.severity == "critical" or _suffers(seen, place):
+                    root, way = root_of(link.cause, seen)
+                    add(root, (link, *way), None)
     return list(found.values())
 
 
@@ -135,7 +136,7 @@ def symptom_anchors(seen: Seen, scope: Scope) -> Iterator[Anchor]:
     called = frozenset(p for place in own for p in seen.called_by(place))
     needed = [p for p in seen.places if p in called and p not in places]
     troubled = [place for place in needed if any(map(deviates, seen.readings(place)))]
-    for place in troubled or [place for place in places if _in_doubt(seen, place)]:
+    for place in troubled or [p for p in places if _in_doubt(seen, p) and not _has_problem(seen, p)]:
         yield Anchor(_sight(seen, place, None))
 
 
@@ -171,6 +172,16 @@ def _in_doubt(seen: Seen, place: Place) -> bool:
     """Whether it may be unwell: not when its metrics are known to be normal and no alert is about it."""
     readings = [r for r in seen.readings(place) if r.now is not None and r.name != "alert_expr"]
     return not readings or any(map(deviates, readings)) or bool(seen.alerts(place))
+
+
+def _suffers(seen: Seen, place: Place) -> bool:
+    """Whether it shows signs of trouble without a finding: an alert, a metric far from normal, a log that complains."""
+    return bool(seen.alerts(place) or seen.complaints(place)) or any(map(deviates, seen.readings(place)))
+
+
+def _has_problem(seen: Seen, place: Place) -> bool:
+    """Whether findings already say what is wrong with it; their causes are looked for by themselves."""
+    return any(problem.severity != "info" for problem in seen.problems_of(place))
 
 
 def _sight(seen: Seen, place: Place, problem: Problem | None) -> Sight:
