@@ -63,7 +63,7 @@ def _codes(value: object) -> frozenset[str] | None:
 
 
 class RegoEngine:
-    """The rules in this process. Safe to share between threads, and across a fork."""
+    """The rules in this process. Safe to share between threads; a fork, made while no thread decides, keeps it."""
 
     def __init__(self, rules: Rules) -> None:
         """Compiles the rules. Raises: ConfigError with file and line."""

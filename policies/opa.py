@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -23,58 +22,48 @@ class OpaEngine:
 
     def __init__(self, url: str, rules: Rules, timeout_s: float = TIMEOUT_S) -> None:
         """Connects to nothing yet."""
-        import requests
-
         self._url = url.rstrip("/")
         self._rules = rules
         self._timeout_s = timeout_s
-        self._lock = Lock()  # a session is not for several threads
-        self._session = requests.Session()
-        self._session.trust_env = False  # a policy server is no matter for a proxy
 
     def evaluate(self, document: Mapping[str, Any]) -> Spoken:
-        with self._lock:
-            try:
+        try:
+            answer = self._ask(document)
+            if answer is None:  # OPA forgets what was published when it restarts
+                self.publish()
                 answer = self._ask(document)
-                if answer is None:  # OPA forgets what was published when it restarts
-                    self._publish()
-                    answer = self._ask(document)
-            except (Unreachable, ConfigError):
-                return no(UNAVAILABLE)
+        except (Unreachable, ConfigError):
+            return no(UNAVAILABLE)
         return spoken(answer, self._rules.hash)
 
     def publish(self) -> None:
         """Make OPA hold exactly this policy set. Safe to repeat.
 
-        Until its hash arrives, last, every decision of OPA carries an empty hash and is refused.
+        The hash is withdrawn first and arrives last; in between, OPA's decisions carry an empty one and are refused.
+        main.rego stays in place throughout: without it, another process would publish its own set into the gap.
 
         Raises: Unreachable; ConfigError when OPA refuses a module, with its file and line.
         """
-        with self._lock:
-            self._publish()
+        data = dict(self._rules.data)
+        digest = data.pop("policy_hash")
+        self._call("PUT", "/v1/data/policy_hash", "")
+        for held in self._held_rules():  # all of them: OPA would refuse types.rego while an older rule needs more of it
+            self._call("DELETE", f"/v1/policies/{quote(held)}")
+        for path, source in self._rules.modules:
+            self._call("PUT", f"/v1/policies/{quote(_PREFIX + path)}", source)
+        for name, value in data.items():
+            self._call("PUT", f"/v1/data/{name}", value)
+        self._call("PUT", "/v1/data/policy_hash", digest)
 
     def _ask(self, document: Mapping[str, Any]) -> object | None:
         """The decision, or None when OPA has no policy of ours."""
         answer = self._call("POST", f"/v1/data/{ENTRYPOINT}", {"input": document})
         return cast("object | None", answer.get("result"))
 
-    def _publish(self) -> None:
-        data = dict(self._rules.data)
-        self._call("PUT", "/v1/data/policy_hash", "")
-        ours = {_PREFIX + path: source for path, source in self._rules.modules}
-        for held in self._held() - set(ours):
-            self._call("DELETE", f"/v1/policies/{quote(held)}")
-        for name, source in ours.items():
-            self._call("PUT", f"/v1/policies/{quote(name)}", source)
-        digest = data.pop("policy_hash")
-        for name, value in data.items():
-            self._call("PUT", f"/v1/data/{name}", value)
-        self._call("PUT", "/v1/data/policy_hash", digest)
-
-    def _held(self) -> set[str]:
+    def _held_rules(self) -> set[str]:
         listed = self._call("GET", "/v1/policies").get("result")
         ids = {one.get("id") for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()
-        return {name for name in ids if isinstance(name, str) and name.startswith(_PREFIX)}
+        return {name for name in ids if isinstance(name, str) and name.startswith(f"{_PREFIX}rules/")}
 
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """One request and its answer's object, {} for none."""
@@ -85,18 +74,21 @@ class OpaEngine:
         kind = "text/plain" if module else "application/json"
         deadline = time.monotonic() + self._timeout_s
         try:
-            with self._session.request(
-                method, self._url + path, data=None if method in {"GET", "DELETE"} else content,
-                headers={"Content-Type": kind}, timeout=self._timeout_s, stream=True, allow_redirects=False,
-            ) as response:  # fmt: skip
-                raw = b""
-                for chunk in response.iter_content(65_536):
-                    raw += chunk
-                    if len(raw) > _MAX_ANSWER or time.monotonic() > deadline:
-                        raise Unreachable("OPA answers too slowly or too much; look at the server behind OPA_URL.")
+            # A connection for each question: one that a fork inherited could hold the answer to another's.
+            with requests.Session() as session:
+                session.trust_env = False  # a policy server is no matter for a proxy
+                with session.request(
+                    method, self._url + path, data=None if method in {"GET", "DELETE"} else content,
+                    headers={"Content-Type": kind}, timeout=self._timeout_s, stream=True, allow_redirects=False,
+                ) as response:  # fmt: skip
+                    status, raw = response.status_code, b""
+                    for chunk in response.iter_content(65_536):
+                        raw += chunk
+                        if len(raw) > _MAX_ANSWER or time.monotonic() > deadline:
+                            raise Unreachable("OPA answers too slowly or too much; look at the server behind OPA_URL.")
         except (requests.RequestException, ValueError) as error:  # ValueError: a URL that is none
             raise Unreachable("OPA does not answer; check OPA_URL and that the server runs.") from error
-        return self._read(response.status_code, raw)
+        return self._read(status, raw)
 
     def _read(self, status: int, raw: bytes) -> dict[str, Any]:
         try:
