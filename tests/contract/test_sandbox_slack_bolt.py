@@ -266,12 +266,6 @@ def test_the_stop_button_tells_which_streams_it_stopped(bot: Bot, slack: SlackTh
     assert (event["streaming_message_ts"], event["thread_ts"]) == ([ts], asked)
 
 
-def test_an_unhandled_command_is_a_failure_before_the_persons_eyes(slack: SlackThread) -> None:
-    outcome = slack.command("maria", "#sre", "/other")
-    assert outcome.error in ("dispatch_failed", "operation_timeout")
-    assert slack.ephemerals("maria")[0].text == f'/other failed with the error "{outcome.error}"'
-
-
 def view_error(bot: Bot, trigger_id: str, view: Json | None = None) -> str:
     try:
         bot.client.views_open(trigger_id=trigger_id, view=view or modal("m", {"type": "divider"}))
@@ -366,3 +360,37 @@ def test_an_ephemeral_message_can_be_replaced_only_through_its_own_click(bot: Bo
     (body,) = bot.wait()
     assert body["container"]["is_ephemeral"]
     assert [(m.text, m.blocks) for m in slack.ephemerals("maria")] == [("Approved by <@U0MARIA>.", [])]
+
+
+def test_a_button_of_the_home_tab_is_clicked_by_its_view(bot: Bot, slack: SlackThread) -> None:
+    home = {"type": "home", "blocks": PROPOSAL}
+    view_id = bot.client.views_publish(user_id="U0LI", view=home)["view"]["id"]
+    assert slack.click("li", view_id, "reject").acked
+    (body,) = bot.wait()
+    assert (body["container"], body["user"]["id"]) == ({"type": "view", "view_id": view_id}, "U0LI")
+    with pytest.raises(LookupError):
+        slack.click("maria", view_id, "reject")
+
+
+def test_an_external_id_names_one_view(bot: Bot, slack: SlackThread) -> None:
+    for text in "ab":
+        slack.command("maria", "#sre", "/sre", text)
+    triggers = [command["trigger_id"] for command in bot.wait(2)]
+    view = modal("m", {"type": "divider"}, external_id="one", notify_on_close=True)
+    bot.client.views_open(trigger_id=triggers[0], view=view)
+    with pytest.raises(SlackApiError, match="duplicate_external_id"):
+        bot.client.views_push(trigger_id=triggers[1], view=view)
+    bot.client.views_update(external_id="one", view=modal("renamed", {"type": "divider"}, notify_on_close=True))
+    assert open_stack(slack) == ["renamed"]
+    assert slack.close_view("maria").payload["type"] == "view_closed"
+
+
+def test_what_nobody_answers_is_told_to_who_did_it(bot: Bot, slack: SlackThread) -> None:
+    blocks = [{"type": "actions", "elements": [button("Odd", "unknown_action")]}]
+    ts = str(bot.client.chat_postMessage(channel="C0SRE", text="x", blocks=blocks)["ts"])
+    clicked = bot.executor.submit(slack.click, "jonas", ts, "unknown_action")
+    typed = slack.command("maria", "#sre", "/other")
+    assert typed.error in ("dispatch_failed", "operation_timeout")
+    assert slack.ephemerals("maria")[0].text == f'/other failed with the error "{typed.error}"'
+    assert clicked.result().error == typed.error
+    assert len(slack.ephemerals("jonas")) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -430,3 +433,67 @@ def test_a_manifest_decides_what_the_app_may() -> None:
     assert app.hears({"type": "message", "channel_type": "im"})
     assert not app.hears({"type": "message", "channel_type": "channel"})
     assert app.scopes < EVERY_SCOPE
+
+
+def test_an_update_names_its_channel_by_id(client: WebClient) -> None:
+    ts = client.chat_postMessage(channel="#sre", text="open")["ts"]
+    assert refused(lambda: client.chat_update(channel="#sre", ts=ts, text="x"))["error"] == "channel_not_found"
+
+
+def test_bodies_that_are_no_arguments(slack: SlackThread) -> None:
+    def error(body: bytes) -> str:
+        request = urllib.request.Request(f"{slack.server.url}auth.test", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as response:
+            return str(json.load(response)["error"])
+
+    assert error(b"{") == "invalid_json"
+    assert error(b"[]") == "json_not_object"
+
+
+def test_a_session_of_an_agent(slack: SlackThread, client: WebClient) -> None:
+    parent = str(slack.say("maria", "sre", "why?").ts)
+    client.agents_sessions_setStatus(channel_id="C0SRE", thread_ts=parent, status="processing")
+    assert slack.server.workspace.threads["C0SRE", parent]["session"] == "processing"
+    error = refused(lambda: client.agents_sessions_setStatus(channel_id="C0SRE", thread_ts=parent, status="busy"))[
+        "error"
+    ]
+    assert error == "invalid_arguments"
+
+
+def test_an_uploaded_file_is_served(slack: SlackThread, client: WebClient) -> None:
+    client.files_upload_v2(channel="C0SRE", filename="5xx.png", content=b"png")
+    file = slack.messages("sre")[0].files[0]
+    with urllib.request.urlopen(file["url_private"]) as response:
+        assert (response.read(), response.headers["Content-Type"]) == (b"png", "image/png")
+    with pytest.raises(urllib.error.HTTPError) as missing:
+        urllib.request.urlopen(f"{slack.server.origin}/files/F404")
+    assert missing.value.code == 404
+    missing.value.close()
+
+
+def test_waiting_in_vain_shows_the_channels(slack: SlackThread, client: WebClient) -> None:
+    client.chat_postMessage(channel="C0SRE", text="Nothing yet")
+    with pytest.raises(TimeoutError, match="Nothing yet"):
+        slack.wait_for(lambda: None, timeout_s=0.05)
+
+
+def test_people_are_held_to_the_manifest_and_to_their_channels() -> None:
+    app = App(commands=frozenset({"/sre"}), shortcuts=frozenset({"investigate"}))
+    with run_in_thread(SlackServer(app=app)) as slack:
+        assert slack.command("maria", "sre", "/other").error == "invalid_command"
+        assert slack.mention("maria", "general", "hello").error == "not_in_channel"
+        assert slack.say("maria", "general", "hello").error is None
+        slack.server.workspace.channel("general").members.remove("U0JONAS")
+        assert slack.say("jonas", "general", "hello").error == "not_in_channel"
+        assert [m.text for m in slack.ephemerals("maria")] == [
+            "/other is not a valid command.",
+            "You mentioned @sre, who is not in this channel.",
+        ]
+        with pytest.raises(LookupError, match="no shortcut 'dance'"):
+            slack.shortcut("maria", "dance")
+        with pytest.raises(LookupError, match=r"no message 1\.1 in sre"):
+            slack.say("maria", "sre", "hello", "1.1")
+        with pytest.raises(LookupError, match="no user 'zoe'"):
+            slack.say("zoe", "sre", "hello")
+        with pytest.raises(LookupError, match="no channel 'lost'"):
+            slack.say("maria", "lost", "hello")

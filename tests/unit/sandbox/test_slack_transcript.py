@@ -212,3 +212,99 @@ def test_a_thread_stands_below_its_message_and_what_one_person_sees_is_marked(wo
 
 def test_an_empty_channel_says_so(workspace: Workspace) -> None:
     assert render(workspace, workspace.channel("shop")).endswith("Nothing has been said here yet.\n")
+
+
+def test_the_newer_blocks(workspace: Workspace) -> None:
+    button = {"type": "button", "text": text("Open", "plain_text"), "action_id": "a"}
+    feedback = {
+        "type": "feedback_buttons",
+        "positive_button": {"text": text("Right", "plain_text"), "value": "+"},
+        "negative_button": {"text": text("Wrong", "plain_text"), "value": "-"},
+    }
+    select = {"type": "static_select", "placeholder": text("Service", "plain_text"), "options": []}
+    radio = {"type": "radio_buttons", "options": [{"text": text("SEV1", "plain_text"), "value": "1"}]}
+    source = {"type": "url", "url": "https://x", "text": "Runbook"}
+    card = {"type": "card", "title": text("INC-1"), "body": text("Checkout is down"), "actions": [button]}
+    cell = {"type": "raw_text", "text": "c " * 30}
+    assert drawn(
+        workspace,
+        {"type": "card", "title": text("INC-2")},
+        {"type": "carousel", "elements": [card]},
+        {
+            "type": "container",
+            "title": text("Evidence", "plain_text"),
+            "subtitle": text("2 items"),
+            "child_blocks": [
+                {"type": "divider"},
+                {"type": "context", "elements": [button | {"type": "image", "alt_text": "i"}]},
+            ],
+        },
+        {
+            "type": "container",
+            "rich_text_title": rich({"type": "rich_text_section", "elements": [words("Logs")]}),
+            "child_blocks": [],
+        },
+        {"type": "context_actions", "elements": [feedback]},
+        {"type": "input", "label": text("Which", "plain_text"), "element": select},
+        {"type": "input", "label": text("How bad", "plain_text"), "element": radio},
+        {"type": "input", "label": text("Why", "plain_text"), "element": {"type": "plain_text_input"}},
+        {"type": "section", "text": text("With"), "accessory": {"type": "image", "alt_text": "chart"}},
+        {"type": "task_card", "task_id": "1", "title": "Look", "status": "complete", "sources": [source]},
+        {"type": "table", "rows": [[cell]]},
+        {"type": "alert", "text": text("Careful")},
+    ) == [
+        "│ INC-2",
+        "│ INC-1",
+        "│ Checkout is down",
+        "│ [Open]",
+        "Evidence",
+        "2 items",
+        "│ ────────────────────",
+        "│ (i)",
+        "Logs",
+        "[Right] [Wrong]",
+        "Which: [Service ▾]",
+        "How bad: ☐ SEV1",
+        "Why: […]",
+        "With",
+        "(picture: chart)",
+        "✓ Look",
+        "    Runbook",
+        "c c c c c c c c c c c c c c c c c c c …",
+        "───────────────────────────────────────",
+        "! Careful",
+    ]
+
+
+def test_other_inline_elements(workspace: Workspace) -> None:
+    inline = [
+        {"type": "channel", "channel_id": "C0SRE"},
+        {"type": "usergroup", "usergroup_id": "S0ONCALL"},
+        {"type": "broadcast", "range": "here"},
+        {"type": "link", "url": "https://x"},
+        {"type": "color", "value": "#fff"},
+        {"type": "date", "timestamp": 0, "format": "then"},
+    ]
+    assert drawn(workspace, rich({"type": "rich_text_section", "elements": inline})) == [
+        "#sre@sre-oncall@herehttps://x#fffthen"
+    ]
+
+
+def test_what_hangs_on_a_message_is_shown(workspace: Workspace) -> None:
+    attachment = {"title": "Graph", "blocks": [{"type": "divider"}]}
+    post(workspace, "See", attachments=[attachment], files=[{"title": "5xx.png"}])
+    chosen = {"action_id": "more", "selected_option": {"text": {"type": "plain_text", "text": "Merge"}}}
+    for kind, data in (
+        ("button_clicked", chosen),
+        ("button_clicked", {"action_id": "day"}),
+        ("shortcut_used", {"callback_id": "look"}),
+    ):
+        workspace.feed.add(kind, data, channel=SRE, user=MARIA)
+    assert [line[10:] for line in render(workspace, workspace.channel("sre")).splitlines() if "maria" in line] == [
+        "maria chose [Merge]",
+        "maria used day",
+        "maria used the shortcut look",
+    ]
+    assert "    │ ────────────────────\n    │ Graph\n    (file: 5xx.png)\n" in render(
+        workspace, workspace.channel("sre")
+    )
