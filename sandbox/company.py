@@ -89,7 +89,11 @@ class Company:
             await asyncio.gather(self._life, return_exceptions=True)
         await self.alertmanager.dispatcher.stop()
         while self._runners:
-            await self._runners.pop().cleanup()
+            runner = self._runners.pop()
+            for connection in runner.server.connections if runner.server else ():
+                if connection.transport is not None:
+                    connection.transport.abort()  # an idle client would let a polite TLS farewell wait for long
+            await runner.cleanup()
 
     @property
     def webhook_url(self) -> str | None:

@@ -65,7 +65,7 @@ def step_budget(objects: Objects, budget: Json, now: float) -> None:
     body["status"] = {
         "currentHealthy": healthy, "desiredHealthy": spec["minAvailable"], "expectedPods": len(pods),
         "disruptionsAllowed": allowed, "observedGeneration": body["metadata"].get("generation", 1),
-        "conditions": [condition("DisruptionAllowed", why[1], why[0], "", held, now)],
+        "conditions": [{**condition("DisruptionAllowed", why[1], why[0], "", held, now), "message": ""}],
     }  # fmt: skip
     objects.put("poddisruptionbudgets", body, now)
 
