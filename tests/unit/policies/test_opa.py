@@ -28,7 +28,7 @@ def server() -> Iterator[OpaServer]:
     running.close()
 
 
-def through(url: str, approvers: Approvers = ENTITLED, timeout_s: float = 2.0) -> tuple[Policy, OpaEngine]:
+def through(url: str, approvers: Approvers = ENTITLED, timeout_s: float = 10.0) -> tuple[Policy, OpaEngine]:
     rules = load_rules(approvers)
     engine = OpaEngine(url, rules, timeout_s)
     return Policy(rules, engine), engine
