@@ -41,9 +41,9 @@ _BY_KIND: Mapping[ActionKind, str] = {
 
 # A stem matches inside a word ("mypayments"), a word only whole ("auth" is not in "authors").
 _STEMS: Mapping[str, tuple[str, ...]] = {
-    "person.payments": ("payment", "billing", "cardholder"),
+    "person.payments": ("payment", "billing", "cardholder", "paypal"),
     "person.database": (
-        "database", "postgres", "mysql", "mariadb", "mongo", "cassandra", "schema", "migrat", "backfill",
+        "database", "postgres", "mongo", "cassandra", "schema", "migrat", "backfill",
     ),
     "person.access": (
         "oauth", "keycloak", "authn", "authz", "authent", "authoriz", "authoris", "identit", "credential",
@@ -53,7 +53,7 @@ _STEMS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _WORDS: Mapping[str, frozenset[str]] = {
-    "person.payments": frozenset({"pay", "pci", "psp"}),
+    "person.payments": frozenset({"pay", "pci", "psp", "stripe", "adyen"}),
     "person.database": frozenset({"db", "dbs", "sql", "ddl", "dml"}),
     "person.access": frozenset({"auth", "rbac", "iam", "sso", "idp", "oidc", "saml", "ldap", "login", "mfa"}),
     "person.security_control": frozenset({"waf", "falco", "opa", "siem", "audit", "watchdog", "antivirus", "vault"}),
@@ -83,7 +83,7 @@ def _spoken(text: str) -> set[str]:
     words, joined = _words(text), _joined(text)
     found = {code for code, stems in _STEMS.items() if any(stem in joined for stem in stems)}
     found |= {code for code, known in _WORDS.items() if words & known}
-    if any(word.endswith("db") for word in words):
+    if any(word.endswith(("db", "sql")) for word in words):
         found.add("person.database")
     return found
 
