@@ -8,6 +8,7 @@ acknowledgement, on threads of its own.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,8 @@ COMMAND = "/sre"
 SLACK_TIMEOUT_S = 3  # a trigger lasts no longer
 AFTER_THREADS = 8
 
+_ANY = re.compile("")
 Body = dict[str, Any]
-Later = Callable[[Callable[[], Any]], None]
 
 
 def build_app(records: Records, after: ThreadPoolExecutor) -> App:
@@ -64,7 +65,7 @@ def build_app(records: Records, after: ThreadPoolExecutor) -> App:
         name="sre-bot", logger=bolt_log, signing_secret="", authorize=authorize,  # checked at the edge
         request_verification_enabled=False, process_before_response=True, listener_executor=after,
     )  # fmt: skip
-    _listen(app, records, _client(records), _guarded(after))
+    _listen(app, records, _client(records), after)
     return app
 
 
@@ -78,33 +79,15 @@ def _client(records: Records) -> WebClient:
     )  # fmt: skip
 
 
-def _guarded(after: ThreadPoolExecutor) -> Later:
-    """Runs work after the acknowledgement; what Slack refuses then is logged."""
-
-    def run(work: Callable[[], Any]) -> None:
-        from slack_sdk.errors import SlackClientError
-
-        try:
-            work()
-        except (SlackClientError, OSError) as error:
-            code = getattr(getattr(error, "response", None), "data", None)
-            log.warning("slack_refused", error=type(error).__name__, code=code)
-
+def _listen(app: App, records: Records, client: WebClient, after: ThreadPoolExecutor) -> None:
     def later(work: Callable[[], Any]) -> None:
-        after.submit(run, work)
+        after.submit(_logged, work)
 
-    return later
-
-
-def _listen(app: App, records: Records, client: WebClient, later: Later) -> None:
-    def tell(view: View | None, channel: str, user: str, thread_ts: str | None) -> None:
-        """Say something that only its author sees, in the thread where they are."""
+    def tell(view: View | None, body: Body, channel: str, thread_ts: str | None) -> None:
+        """Say something that only the author sees, where they are."""
         if view:
-            later(
-                lambda: client.chat_postEphemeral(
-                    channel=channel, user=user, thread_ts=thread_ts, text=view.text, blocks=list(view.blocks) or None
-                )
-            )
+            user = body["user"]["id"] if "user" in body else body["event"]["user"]
+            later(lambda: _tell(client, view, body.get("response_url"), channel, user, thread_ts))
 
     @app.command(COMMAND)
     def on_command(ack: Ack, body: Body) -> None:
@@ -117,24 +100,23 @@ def _listen(app: App, records: Records, client: WebClient, later: Later) -> None
 
     def hear(body: Body) -> None:
         event = body["event"]
-        view = on_mention(body, records)
-        tell(view, event["channel"], event.get("user", ""), event.get("thread_ts") or event.get("ts"))
+        tell(on_mention(body, records), body, event["channel"], event.get("thread_ts") or event.get("ts"))
 
     app.event("app_mention")(hear)
     app.event("message")(hear)
     app.event("agent_session_stopped")(lambda body: on_stop(body, records))
+    app.event(_ANY)(lambda: None)  # whatever else somebody subscribed to; refused events make Slack give up on an app
 
     @app.shortcut(INVESTIGATE_THIS)
     def on_shortcut(ack: Ack, body: Body) -> None:
         view = on_investigate_this(body, records)
         ack()
-        message = body["message"]
-        tell(view, body["channel"]["id"], body["user"]["id"], message.get("thread_ts"))
+        tell(view, body, body["channel"]["id"], body["message"].get("thread_ts"))
 
     def on_judgement(ack: Ack, body: Body) -> None:
         view = on_feedback(body, records)
         ack()
-        tell(view, *_where(body))
+        tell(view, body, *_where(body))
 
     app.action(FEEDBACK_RIGHT)(on_judgement)
     app.action(FEEDBACK_WRONG)(on_judgement)
@@ -146,32 +128,57 @@ def _listen(app: App, records: Records, client: WebClient, later: Later) -> None
             modal = evidence_page(body, records)
         except NotFound:
             ack()
-            tell(reply("That investigation is gone, so there is no evidence to show."), *_where(body))
+            tell(reply("That investigation is gone, so there is no evidence to show."), body, *_where(body))
             return
         ack()
         later(lambda: client.views_open(trigger_id=body["trigger_id"], view=modal))
 
-    @app.action(_starting_with(TURN_PAGE))
+    @app.action(re.compile(rf"{TURN_PAGE}:"))
     def on_turn(ack: Ack, body: Body) -> None:
         modal = evidence_page(body, records)
         ack()
         later(lambda: client.views_update(view_id=body["view"]["id"], view=modal))
 
+    @app.action(_ANY)
+    def on_unknown(ack: Ack, body: Body) -> None:
+        ack()
+        tell(reply("That button is of another version of me, so I have done nothing."), body, *_where(body))
+
     app.error(_explain_failure)
 
 
-def _starting_with(action_id: str) -> Any:
-    import re
+def _tell(client: WebClient, view: View, url: str | None, channel: str, user: str, thread_ts: str | None) -> None:
+    """To the response URL, which works where the bot is no member, else as a message."""
+    from slack_sdk.webhook import WebhookClient
 
-    return re.compile(rf"{re.escape(action_id)}:")
+    blocks = list(view.blocks) or None
+    if url is None:
+        client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, text=view.text, blocks=blocks)
+        return
+    said = {"text": view.text, "blocks": blocks, "response_type": "ephemeral", "replace_original": False}
+    answer = WebhookClient(url, timeout=SLACK_TIMEOUT_S, retry_handlers=[]).send_dict(said | {"thread_ts": thread_ts})
+    if answer.status_code != 200:
+        log.warning("slack_refused", status=answer.status_code)
 
 
-def _where(body: Body) -> tuple[str, str, str | None]:
-    """Channel, author and thread of a click."""
+def _logged(work: Callable[[], Any]) -> None:
+    """Work after the acknowledgement: what Slack refuses then is logged."""
+    from slack_sdk.errors import SlackApiError, SlackClientError
+
+    try:
+        work()
+    except SlackApiError as error:
+        log.warning("slack_refused", code=error.response.get("error"))
+    except (SlackClientError, OSError) as error:
+        log.warning("slack_unreachable", why=type(error).__name__)
+
+
+def _where(body: Body) -> tuple[str, str | None]:
+    """Channel and thread of a click."""
     container = body.get("container") or {}
     message = body.get("message") or {}
     channel = container.get("channel_id") or (body.get("channel") or {}).get("id", "")
-    return channel, body["user"]["id"], message.get("thread_ts") or container.get("thread_ts")
+    return channel, message.get("thread_ts") or container.get("thread_ts")
 
 
 def _explain_failure(error: Exception, body: Body) -> BoltResponse:

@@ -18,7 +18,7 @@ from core.request import Request
 from core.status import read_status
 
 _LINKED = 10  # incidents whose cards are looked up for links
-_INCIDENT = re.compile(r"inc-(\d{1,9})", re.IGNORECASE)
+_INCIDENT = re.compile(r"inc-(\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ def answer(command: Command, records: Records) -> View:
         return reply(
             f"That is longer than {LONGEST:,} characters; say it shorter, or use Investigate this on a message."
         )
-    word, _, rest = text.partition(" ")
+    word, rest = [*text.split(None, 1), "", ""][:2]
     handler = _HANDLERS.get(word.lower())
     if handler:
-        return handler(rest.strip(), command, records)
+        return handler(rest, command, records)
     if not word:
         return help_view()
     meant = nearest(word, _HANDLERS)
@@ -69,8 +69,7 @@ def _status(rest: str, _command: Command, records: Records) -> View:
 def _explain(rest: str, command: Command, records: Records) -> View:
     if not rest:
         return reply("Say what to explain, as in /sre explain checkout, or /sre explain INC-7.")
-    found = _INCIDENT.fullmatch(rest.split(maxsplit=1)[0])
-    if found:
+    if found := _INCIDENT.match(rest):
         incident = records.incidents.find(f"INC-{int(found[1])}")
         if incident is None:
             return reply(f"There is no INC-{int(found[1])}.")
@@ -86,9 +85,9 @@ def _explain(rest: str, command: Command, records: Records) -> View:
 
 def _incident(rest: str, command: Command, records: Records) -> View:
     services = records.settings.config.services
-    word, _, what = rest.partition(" ")
+    word, what = [*rest.split(None, 1), "", ""][:2]
     service = next((name for name in services if name.lower() == word.lower()), None)
-    if not what.strip():
+    if not what:
         return reply("Say which service and what is wrong, as in /sre incident checkout customers cannot pay.")
     incident = open_incident(
         records, what if service else rest, user=command.user, team=command.team, channel=_home(command, records),

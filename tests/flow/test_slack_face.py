@@ -220,3 +220,21 @@ def test_evidence_that_is_gone_is_said_to_be(face: Face) -> None:
     face.records.redis.delete("sre:investigation:INV-3")
     face.slack.click("maria", ts, SHOW_EVIDENCE)
     assert told(face) == "That investigation is gone, so there is no evidence to show."
+
+
+def test_a_button_of_another_version_is_answered(face: Face) -> None:
+    from slack_sdk import WebClient
+
+    from blocks.parts import button, buttons
+
+    server = face.slack.server
+    client = WebClient(token=server.bot_token, base_url=server.url)
+    posted = client.chat_postMessage(channel="C0SRE", text="Old.", blocks=[buttons(button("Go", "go_back_in_time"))])
+    assert face.slack.click("maria", str(posted["ts"]), "go_back_in_time").acked
+    assert told(face) == "That button is of another version of me, so I have done nothing."
+
+
+def test_other_events_are_taken_in_silence(face: Face) -> None:
+    face.slack.say("maria", "#sre", "we talk about @jonas")
+    assert face.slack.react("maria", str(face.slack.messages("#sre")[-1].ts), "eyes").error is None
+    assert face.jobs() == []
