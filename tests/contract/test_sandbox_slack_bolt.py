@@ -154,6 +154,10 @@ def listen(bot: Bot) -> None:
             ack()
         bot.see(reason)
 
+    @bot.app.view_closed("renamed")
+    def on_closed(ack: Any) -> None:
+        ack()
+
     @bot.app.shortcut("investigate")
     def on_shortcut(ack: Any, shortcut: Json) -> None:
         ack()
@@ -382,7 +386,9 @@ def test_an_external_id_names_one_view(bot: Bot, slack: SlackThread) -> None:
         bot.client.views_push(trigger_id=triggers[1], view=view)
     bot.client.views_update(external_id="one", view=modal("renamed", {"type": "divider"}, notify_on_close=True))
     assert open_stack(slack) == ["renamed"]
-    assert slack.close_view("maria").payload["type"] == "view_closed"
+    closed = slack.close_view("maria")
+    assert closed.acked
+    assert (closed.payload or {})["type"] == "view_closed"
 
 
 def test_what_nobody_answers_is_told_to_who_did_it(bot: Bot, slack: SlackThread) -> None:
