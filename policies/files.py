@@ -99,7 +99,7 @@ def _check_gathered(path: str, source: str, main: str) -> None:
     """A rule that main.rego does not name would not count either."""
     if not path.startswith("rules/"):
         return
-    for found in re.finditer(r"^(deny|ask) contains\b", source, re.MULTILINE):
+    for found in re.finditer(r"^(?:default )?(deny|ask)\b", source, re.MULTILINE):
         name = f"data.sre.rules.{path.split('/')[1]}.{found[1]}"
         if not re.search(rf"^{found[1]} contains code if some code in {re.escape(name)}$", main, re.MULTILINE):
             line = source[: found.start()].count("\n") + 1

@@ -15,7 +15,8 @@ deny contains "environment.unknown" if not known
 
 ask contains "environment.production" if {
 	known
-	lower(trim_space(input.facts.environment)) in data.limits.production_environments
+	some production in data.limits.production_environments
+	lower(production) == lower(trim_space(input.facts.environment))
 	not alone_in_production
 }
 

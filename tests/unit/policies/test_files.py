@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+import yaml
 
 from core.errors import ConfigError
 from core.settings import Approvers, Config, Settings
 from policies.decide import Policy, load
 from policies.engine import RegoEngine
 from policies.files import HERE, described_codes, load_rules
-from tests.unit.policies.cases import safe_action, safe_facts
+from tests.unit.policies.cases import good_approval, safe_action, safe_facts
 
 RULE = """# METADATA
 # title: Sample limit
@@ -75,6 +78,11 @@ def test_a_rule_of_ones_own_counts(folder: Path, own_rule: Path) -> None:
         (
             "deny contains",
             'ask contains "sample.some" if not within\n\ndeny contains',
+            "10 is gathered by nobody; add data.sre.rules.sample.ask to policies/main.rego.",
+        ),
+        (
+            "deny contains",
+            'ask := {"sample.some"} if not within\n\ndeny contains',
             "10 is gathered by nobody; add data.sre.rules.sample.ask to policies/main.rego.",
         ),
     ],
@@ -156,10 +164,26 @@ def test_settings_name_the_approvers_and_a_process_compiles_once(tmp_path: Path)
     assert load(settings).hash != load(Settings(data_dir=tmp_path)).hash
 
 
+def test_the_rule_that_the_documentation_shows_passes_the_cases_it_shows(folder: Path) -> None:
+    page = (HERE.parent / "docs" / "policy.md").read_text()
+    rule, cases = (dedent(block) for block in re.findall(r"```(?:rego|yaml)\n(.*?)```", page, re.DOTALL))
+    path = folder / "rules/restarts/restarts.rego"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(rule)
+    _append(folder / "main.rego", "\nask contains code if some code in data.sre.rules.restarts.ask\n")
+    _append(folder / "limits.yaml", "  restarts_per_incident: 1\n")
+    held = _compiled(folder, Approvers(groups=("S0ONCALL",)))
+    for case in yaml.safe_load(cases)["cases"].values():
+        facts = {**safe_facts(), **case.get("facts", {}), "approval": good_approval() if "approval" in case else None}
+        decision = held.decide({**safe_action(), **case.get("action", {})}, facts)
+        assert (decision.verdict, list(decision.codes)) == (case.get("verdict", "allow"), case.get("codes", []))
+    assert held.explain("restarts.exceeded").startswith("It was restarted often enough")
+
+
 def _append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
-def _compiled(folder: Path) -> Policy:
-    rules = load_rules(Approvers(), folder)
+def _compiled(folder: Path, approvers: Approvers = Approvers()) -> Policy:  # noqa: B008  # frozen
+    rules = load_rules(approvers, folder)
     return Policy(rules, RegoEngine(rules))
