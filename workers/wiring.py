@@ -6,7 +6,7 @@ from functools import cache
 
 from core.records import Records
 from core.settings import Settings
-from workers.ports import Cluster, Metrics
+from workers.ports import Cluster, Metrics, Reasoner
 from workers.world import Outside, World
 
 
@@ -17,6 +17,7 @@ def open_outside(settings: Settings) -> Outside:
     """
     from workers.adapters.alertmanager import Alertmanager
     from workers.memory import open_memory
+    from workers.reasoners.fallback import FallbackReasoner
     from workers.reasoners.runbooks import RunbookReasoner
 
     memory = open_memory(settings)
@@ -36,9 +37,14 @@ def open_outside(settings: Settings) -> Outside:
         return Prometheus(url) if url else None
 
     alerts = Alertmanager(settings.alertmanager_url) if settings.alertmanager_url else None
+    reasoner: Reasoner = RunbookReasoner(settings.config, memory.runbooks)
+    if settings.anthropic_api_key:
+        from workers.reasoners.claude import ClaudeReasoner
+
+        claude = ClaudeReasoner(settings, cluster=cluster, metrics=metrics, alerts=alerts, memory=memory)
+        reasoner = FallbackReasoner(claude, reasoner)
     return Outside(
-        settings=settings, cluster=cluster, metrics=metrics, alerts=alerts, memory=memory,
-        reasoner=RunbookReasoner(settings.config, memory.runbooks),
+        settings=settings, cluster=cluster, metrics=metrics, alerts=alerts, memory=memory, reasoner=reasoner
     )  # fmt: skip
 
 
@@ -47,4 +53,4 @@ def open_world(settings: Settings, records: Records) -> World:
     from workers.adapters.slack import SlackAdapter
 
     slack = SlackAdapter(settings) if settings.slack_bot_token else None
-    return World(records=records, outside=open_outside(settings), slack=slack)
+    return World(records=records, open_outside=cache(lambda: open_outside(settings)), slack=slack)

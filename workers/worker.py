@@ -19,7 +19,7 @@ from core.records import Records
 from core.settings import Settings
 from workers import jobs
 from workers.wiring import open_world
-from workers.world import use
+from workers.world import World, use
 
 log = get_logger(__name__)
 
@@ -29,7 +29,10 @@ HEARTBEAT_S = 5
 
 def work(settings: Settings, records: Records, queues: Sequence[str], once: bool = False) -> None:
     """Run jobs of these queues, in the order named, until SIGTERM (the running job is finished first)."""
-    use(open_world(settings, records))
+    world = open_world(settings, records)
+    use(world)
+    if "investigate" in queues:
+        _warm(world)
     # Messages are short and in order: a fork for each would cost more than the job. Everything else is forked, so
     # that a job that dies takes nothing with it.
     kind = SimpleWorker if set(queues) == {"notify"} else Worker
@@ -39,6 +42,19 @@ def work(settings: Settings, records: Records, queues: Sequence[str], once: bool
     )  # fmt: skip
     log.info("worker_started", queues=list(queues))
     worker.work(with_scheduler=not once, burst=once, logging_level="WARNING")
+
+
+def _warm(world: World) -> None:
+    """Load what every investigation needs, once: a forked job shares it. A mistake in the policy stops the start."""
+    import kubernetes.client  # noqa: F401  # 0.3 s
+
+    from policies.decide import load
+
+    load(world.outside.settings)
+    if world.outside.settings.anthropic_api_key:
+        from workers.reasoners.claude import preload
+
+        preload()
 
 
 def failed(job: Job, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> bool:

@@ -24,11 +24,15 @@ class Outside:
 
 @dataclass(frozen=True)
 class World:
-    """One worker's ports."""
+    """One worker's ports. The outside is opened when it is first looked at: the notifier never does."""
 
     records: Records
-    outside: Outside
+    open_outside: Callable[[], Outside]  # the same one each time; raises ConfigError, Unreachable
     slack: Slack | None  # None without a token: messages wait in the outbox
+
+    @property
+    def outside(self) -> Outside:
+        return self.open_outside()
 
 
 _held: list[World] = []

@@ -109,9 +109,7 @@ class SlackAdapter:
         return str(answer["ts"])
 
     def append_stream(self, message: Message, tasks: Sequence[Task]) -> None:
-        _call(
-            lambda: self._web.chat_appendStream(channel=message.channel, ts=str(message.ts), chunks=_chunks(tasks))
-        )
+        _call(lambda: self._web.chat_appendStream(channel=message.channel, ts=str(message.ts), chunks=_chunks(tasks)))
 
     def stop_stream(self, message: Message, tasks: Sequence[Task]) -> None:
         _call(

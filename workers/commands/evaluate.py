@@ -102,4 +102,6 @@ def _read(path: Path) -> RecordedCase:
         raise ConfigError(f"{path} is not valid YAML; correct it.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'} is wrong: {first['msg']}.") from error
+        raise ConfigError(
+            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'} is wrong: {first['msg']}."
+        ) from error
