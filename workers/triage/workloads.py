@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.observation import Condition
-from workers.triage.draft import Draft, any_ready, events_source, object_source
+from workers.triage.draft import Draft, events_source, object_source
 from workers.triage.events import Warned
 from workers.triage.grace import SETTLE_S, START_S, any_moving, is_starting
 from workers.triage.objects import (
@@ -32,6 +32,7 @@ from workers.triage.objects import (
 )  # fmt: skip
 from workers.triage.snapshot import Snapshot
 
+CREATE_S = 30  # for a busy controller to make missing pods, guessed
 ADMISSION_RECENT_S = 900  # controllers try again with a back-off of up to some 15 minutes
 KINDS = (
     ("deployments", "Deployment"), ("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet"),
@@ -114,20 +115,17 @@ def _short(kind: str, workload: Obj, snap: Snapshot, count: Count) -> Iterator[D
     since = _short_since(workload)
     if snap.complete("pods"):
         pods = snap.pods_of(namespace_of(workload), snap.owners.top(kind, workload))
-        waiting = [p for p in pods if not is_leaving(p) and not is_starting(p, snap.now)]
-        if any_moving(pods, snap.now) and all(_is_ready(p) for p in waiting):
-            return
-        if len(pods) < count.desired and since_s(since, snap.now) <= SETTLE_S:
+        settled = [p for p in pods if not is_leaving(p) and not is_starting(p, snap.now)]
+        all_well = all(is_true(p, "Ready") for p in settled)
+        if all_well and (any_moving(pods, snap.now) or len(settled) >= count.desired):
+            return  # the rest is on its way, or the controller has not counted yet
+        if all_well and since_s(since, snap.now) <= CREATE_S:
             return
     elif since_s(since, snap.now) <= START_S:
         return
     held = f"for {duration(since_s(since, snap.now))}" if since else ""
     message = f"{count.ready} of {plural(count.desired, 'pod')} ready {held}"
     yield _draft(kind, workload, snap, "ReplicasMismatch", message, since)
-
-
-def _is_ready(pod: Obj) -> bool:
-    return any_ready((pod,))
 
 
 def _short_since(workload: Obj) -> datetime | None:

@@ -1,0 +1,64 @@
+"""A disposable Kubernetes cluster for the live tests, and programs they need; a test that lacks one says which."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.lab import Lab
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = Path("../shared/cluster/cluster.py")  # from the repository's root, where there is one
+START_S = 120
+
+
+def _assets() -> Path:
+    return Path(os.environ.get("KUBEBUILDER_ASSETS") or Path.home() / ".cache/kube-assets")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of the cluster in SRE_LIVE_KUBECONFIG, else of one that the launcher starts and that ends with the tests."""
+    given = os.environ.get("SRE_LIVE_KUBECONFIG")
+    if given:
+        yield Path(given).resolve()
+        return
+    launcher = Path(os.environ.get("SRE_LIVE_LAUNCHER") or ROOT / LAUNCHER).resolve()
+    if not launcher.is_file():
+        pytest.skip("there is no cluster to test on: set SRE_LIVE_KUBECONFIG to the kubeconfig of a disposable one")
+    if not (_assets() / "kube-apiserver").is_file():
+        pytest.skip(
+            f"{_assets()} has no kube-apiserver: build it as {launcher.parent} says, or set SRE_LIVE_KUBECONFIG"
+        )
+    folder = tmp_path_factory.mktemp("cluster")
+    with (folder / "launcher.log").open("w") as log:
+        command = [sys.executable, str(launcher), "up", str(folder / "state")]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            assert child.stdout
+            path = child.stdout.readline().strip()
+            assert path, f"the launcher ended: {(folder / 'launcher.log').read_text()[-2000:]}"
+            yield Path(path).resolve()
+        finally:
+            child.terminate()
+            child.wait(60)
+
+
+@pytest.fixture(scope="session")
+def lab(kubeconfig: Path) -> Lab:
+    """The cluster, with rights to change it."""
+    return Lab(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def programs() -> None:
+    """Prometheus and Alertmanager as programs."""
+    absent = [name for name in ("prometheus", "prometheus-alertmanager") if not shutil.which(name)]
+    if absent:
+        pytest.skip(f"{' and '.join(absent)} not installed: apt-get install {' '.join(absent)}")
