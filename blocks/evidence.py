@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,7 +69,7 @@ def _facts(seen: Observation) -> Iterator[list[Part]]:
     broken = {finding.owner for finding in seen.findings}
     now = max((read.observed_at for read in seen.evidence), default=_BEGINNING)
     yield from (_change(change, now) for change in seen.changes if change.owner in broken)
-    yield from (_finding(finding, now) for finding in seen.findings)
+    yield from (_finding(alike, now) for alike in _alike(seen.findings))
     for reading in seen.readings:
         yield [text(f"{reading.service}: {reading.summary}", 300), *marks(reading.evidence)]
     for log in seen.logs:
@@ -86,12 +86,27 @@ def _workload(workload: Workload) -> list[Part]:
     return [text(ready + restarts, 250), *marks(workload.evidence)]
 
 
-def _finding(finding: Finding, now: datetime) -> list[Part]:
-    where = finding.owner if finding.owner.partition("/")[2] == finding.name else f"{finding.owner} ({finding.name})"
-    line: list[Part] = [bold(where, 200), text(f" {finding.condition}")]
-    if finding.since:
-        line += [text(" since "), clock(finding.since, now)]
-    return [*line, text(f": {finding.message}", 350), *marks(finding.evidence)]
+def _alike(findings: Sequence[Finding]) -> Iterable[list[Finding]]:
+    """Findings of one owner with one condition together, in the order of the first: three pods are one fact."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.namespace, finding.owner, finding.condition), []).append(finding)
+    return groups.values()
+
+
+def _finding(alike: list[Finding], now: datetime) -> list[Part]:
+    first, *others = alike
+    if others:
+        line: list[Part] = [text(f"{counted(len(alike), first.kind.lower())} of "), bold(first.owner, 200)]
+    else:
+        of_owner = first.owner.partition("/")[2] == first.name
+        line = [bold(first.owner if of_owner else f"{first.owner} ({first.name})", 200)]
+    line.append(text(f" {first.condition}"))
+    since = min((finding.since for finding in alike if finding.since), default=None)
+    if since:
+        line += [text(" since "), clock(since, now)]
+    evidence = dict.fromkeys(mark for finding in alike for mark in finding.evidence)
+    return [*line, text(f": {first.message}", 350), *marks(evidence, 4)]
 
 
 def _change(change: Change, now: datetime) -> list[Part]:

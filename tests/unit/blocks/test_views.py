@@ -90,6 +90,16 @@ def test_observation_puts_the_rollout_before_the_crash_it_caused_and_marks_each(
     assert lines(view)[-1] == "Could not read: traces (no TEMPO_URL)"
 
 
+def test_the_same_trouble_of_many_pods_is_one_fact() -> None:
+    seen = crash_loop().observation
+    assert seen
+    pods = [seen.findings[0].model_copy(update={"name": f"p{n}", "evidence": (f"e{n}",)}) for n in range(2, 9)]
+    view = observation_view(seen.model_copy(update={"findings": tuple(pods)}))
+    assert lines(view)[2] == (
+        "• 7 pods of Deployment/checkout CrashLoopBackOff since 12:00 UTC: 2 of 4 pods exit 1 e2 e3 e4 e5 and 3 more"
+    )
+
+
 def test_a_healthy_observation_says_what_is_ready() -> None:
     well = Workload(namespace="shop", owner="Deployment/checkout", desired=4, ready=4, restarts=0, evidence=("e1",))
     view = observation_view(Observation(workloads=(well,)))
