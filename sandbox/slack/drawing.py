@@ -9,7 +9,7 @@ from sandbox.slack import mrkdwn
 from sandbox.slack.model import Json
 from sandbox.slack.state import Workspace
 
-WIDTH = 100
+WIDTH = 92  # with the indentation of a thread, 100
 _TASK_MARK = {"pending": "○", "in_progress": "◐", "complete": "✓", "error": "✗"}
 _BULLETS = ("•", "◦", "▪")
 _CELL_MAX = 40
