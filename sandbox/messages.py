@@ -214,7 +214,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             served.seconds = time.perf_counter() - began
             self._begin_stream()
             self._chunk(body)
-            self._chunk(b"")
+            self._end_stream()
         elif line.status == 200:
             self._break_off(served, line)
         else:
@@ -224,12 +224,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _break_off(self, served: Served, line: Fault) -> None:
         events = self.server.claude.events(served, Turn(text="I was about to say that " * 8))
         self._begin_stream()
-        self._chunk(b"".join(events[: line.after_events]))
+        if line.after_events:
+            self._chunk(b"".join(events[: line.after_events]))
         time.sleep(line.silence_s)
         if line.error_event:
             self._chunk(_event({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}))
         if line.error_event or line.clean_end:
-            self._chunk(b"")
+            self._end_stream()
             return
         self.close_connection = True
         # Closing with unsent data pending and no linger resets the connection, as a failing proxy does.
@@ -246,6 +247,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
+
+    def _end_stream(self) -> None:
+        self._chunk(b"")  # an empty chunk ends the body
 
     def _refuse(self, status: int, message: str, retry_after: str | None = None, code: str | None = None) -> None:
         error: Body = {"type": _KINDS.get(status, "api_error"), "message": message}

@@ -97,7 +97,7 @@ def check(raw: Mapping[str, Any], secrets: tuple[str, ...]) -> Conclusion | str:
         faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         return "; ".join(faults[:_MOST_FAULTS])
     checked = [(i, read(_raw(action))) for i, action in enumerate(conclusion.actions)]
-    faults = [f"actions.{i}: {fault.why}" for i, fault in checked if isinstance(fault, Fault)]
+    faults = [f"actions.{i}: {fault.why.rstrip('.')}" for i, fault in checked if isinstance(fault, Fault)]
     if conclusion.known and conclusion.root_cause and not any(claim.evidence for claim in conclusion.claims):
         faults.append("claims: a cause needs at least one claim that cites evidence")
     return "; ".join(faults[:_MOST_FAULTS]) if faults else conclusion

@@ -38,12 +38,7 @@ class ClaudeReasoner:
         now: Callable[[], datetime] = utc_now, budget: Budget | None = None, backoff: Backoff | None = None,
         tools: Sequence[Tool] = TOOLS,
     ) -> None:  # fmt: skip
-        """
-        Args:
-            cluster, metrics: By catalogue name, as in workers.world.Outside.
-
-        Raises: ConfigError without ANTHROPIC_API_KEY.
-        """
+        """Args: `cluster` and `metrics` are by catalogue name, as in workers.world.Outside."""
         self._cluster = cluster
         self._metrics = metrics
         self._alerts = alerts
@@ -52,20 +47,20 @@ class ClaudeReasoner:
         self._budget = budget or Budget()
         self._tools = tuple(tools)
         self._secrets = settings.secrets()
-        self._model = settings.model
-        self._api = _api(settings, backoff or Backoff())
+        self._backoff = backoff or Backoff()
+        self._settings = settings
 
     def explain(self, case: Case, on_step: Callable[[Step], None]) -> Draft:
-        """Implements workers.ports.Reasoner."""
+        """Implements workers.ports.Reasoner. Raises: ConfigError without ANTHROPIC_API_KEY."""
         ctx = ToolContext(
             cluster=self._connected(case.subject.cluster), metrics=self._metrics(case.subject.cluster),
             alerts=self._alerts, memory=self._memory, now=self._now,
         )  # fmt: skip
         gate = Gate(self._tools, ctx, self._secrets, case.observation.evidence, on_step)
-        spent = Spent(self._model)
-        return Conversation(self._api, gate, spent, self._budget, self._secrets, on_step).run(
-            self._fixed(), mask(clean(first_message(case, self._now())), self._secrets)
-        )
+        told = mask(clean(first_message(case, self._now())), self._secrets)
+        with _api(self._settings, self._backoff) as api:
+            talk = Conversation(api, gate, Spent(self._settings.model), self._budget, self._secrets, on_step)
+            return talk.run(self._fixed(), told)
 
     def _connected(self, name: str | None) -> Cluster | None:
         try:
@@ -96,8 +91,8 @@ class ClaudeReasoner:
 def check_access(settings: Settings) -> None:
     """Ask Claude for one word. Raises: Unreachable with what to do; ConfigError without ANTHROPIC_API_KEY."""
     request = {"max_tokens": 16, "messages": [{"role": "user", "content": "Say yes."}]}
-    api = _api(settings, Backoff(give_up_s=10.0))
-    api.turn(request, Spent(settings.model), time.monotonic() + 20.0, lambda _what: None)
+    with _api(settings, Backoff(give_up_s=10.0)) as api:
+        api.turn(request, Spent(settings.model), time.monotonic() + 20.0, lambda _what: None)
 
 
 def _api(settings: Settings, backoff: Backoff) -> MessagesApi:

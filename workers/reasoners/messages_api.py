@@ -16,7 +16,7 @@ from core.log import get_logger
 from workers.reasoners.budget import Spent
 
 if TYPE_CHECKING:
-    from anthropic import Anthropic, APIStatusError
+    from anthropic import APIStatusError
     from anthropic.types import ParsedMessage
 
 CONNECT_S, SILENCE_S = 5.0, 60.0  # the API sends a ping every few seconds while it thinks
@@ -46,14 +46,27 @@ class _Later:
 
 
 class MessagesApi:
-    """One client, made at first use. Its own retries are off: they know neither dropped streams nor our budget."""
+    """One client for one case. Its own retries are off: they know neither dropped streams nor our budget."""
 
     def __init__(self, api_key: str, base_url: str | None, model: str, backoff: Backoff) -> None:
-        self._api_key = api_key
+        import anthropic
+        import httpx2
+
         self._base_url = base_url
         self._model = model
         self._backoff = backoff
-        self._client: Anthropic | None = None
+        # Redirects are not followed, so that no case is told to another host.
+        http = anthropic.DefaultHttpxClient(verify=_tls(), follow_redirects=False)
+        self._client = anthropic.Anthropic(
+            api_key=api_key, base_url=base_url, max_retries=0, http_client=http,
+            timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
+        )  # fmt: skip
+
+    def __enter__(self) -> MessagesApi:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.close()
 
     def turn(
         self, request: dict[str, Any], spent: Spent, latest: float, on_wait: Callable[[str], None]
@@ -97,7 +110,7 @@ class MessagesApi:
     def _stream(self, request: dict[str, Any], spent: Spent, latest: float) -> ParsedMessage[None]:
         counted = None
         try:
-            with self._opened().messages.stream(model=self._model, **request) as stream:
+            with self._client.messages.stream(model=self._model, **request) as stream:
                 for event in stream:
                     if event.type == "message_start":
                         counted = event.message.usage
@@ -111,19 +124,6 @@ class MessagesApi:
         finally:
             if counted is not None:
                 spent.add(counted)
-
-    def _opened(self) -> Anthropic:
-        if self._client is None:
-            import anthropic
-            import httpx2
-
-            # Redirects are not followed, so that no case is told to another host.
-            http = anthropic.DefaultHttpxClient(verify=_tls(), follow_redirects=False)
-            timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
-            self._client = anthropic.Anthropic(
-                api_key=self._api_key, base_url=self._base_url, max_retries=0, timeout=timeout, http_client=http
-            )
-        return self._client
 
     def _wait_s(self, attempt: int) -> float:
         return min(self._backoff.first_s * 2.0**attempt, self._backoff.longest_s) * random.uniform(0.75, 1.0)

@@ -18,6 +18,11 @@ from workers.triage.objects import controller_of, labels_of, name_of, selects, s
 
 Obj = dict[str, Any]
 _MOST_PODS, _SHOWN_PODS = 500, 20
+_APART = frozenset({"apiVersion", "kind", "metadata", "spec", "status", "data", "binaryData"})
+_SELDOM_SET = frozenset(
+    {"terminationMessagePath", "terminationMessagePolicy", "schedulerName", "dnsPolicy", "preemptionPolicy", "priority",
+     "revisionHistoryLimit", "enableServiceLinks", "tolerations", "ipFamilies", "ipFamilyPolicy", "clusterIPs"}
+)  # fmt: skip
 
 
 @tool(source="kubernetes", doing="Describing {kind} {name}", timeout_s=TIMEOUT_S)
@@ -86,10 +91,17 @@ def _near_misses(cluster: Cluster, namespace: str, selector: dict[str, str]) -> 
 
 
 def _brief_spec(kind: str, obj: Obj) -> Any:
-    """The part of the specification that faults hide in."""
-    if kind == "Pod":
-        return {k: v for k, v in spec_of(obj).items() if k not in ("tolerations", "priority", "enableServiceLinks")}
+    """The part of the specification that faults hide in: all but what hardly anybody sets."""
+    spec = spec_of(obj)
     if kind == "Node":
-        return {**spec_of(obj), "allocatable": status_of(obj).get("allocatable")}
-    rest = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "spec", "status", "data")}
-    return {**rest, **spec_of(obj)}
+        spec = {**spec, "allocatable": status_of(obj).get("allocatable")}
+    rest = {k: v for k, v in obj.items() if k not in _APART}
+    return _plain({**rest, **spec})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: _plain(v) for k, v in value.items() if k not in _SELDOM_SET and v not in ({}, [], None)}

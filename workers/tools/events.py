@@ -63,8 +63,9 @@ def _joined(events: Iterable[Obj], now: datetime) -> list[str]:
         count = int(series.get("count") or event.get("count") or 1)
         groups.setdefault(key, []).append((since_s(at, now), count))
     lines = []
-    for (mark, obj_name, reason, message), seen in sorted(groups.items(), key=lambda group: min(group[1])):
-        times_seen = sum(count for _, count in seen)
+    for (mark, about, reason, message), seen in sorted(groups.items(), key=lambda group: min(group[1])):
+        latest, times_seen = min(seen)[0], sum(count for _, count in seen)
+        when = f"{duration(latest)} ago" if latest < float("inf") else "at no known time"
         often = f", {times_seen} times" if times_seen > 1 else ""
-        lines.append(f"{mark}{duration(min(seen)[0])} ago{often}  {obj_name}  {reason}: {message}")
+        lines.append(f"{mark}{when}{often}  {about}  {reason}: {message}")
     return lines

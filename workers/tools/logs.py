@@ -49,7 +49,10 @@ def kubernetes_logs(
     sections = []
     for pod in _pods(cluster, namespace, kind or "Pod", name):
         sections.append(f"{namespace}/{name_of(pod)}  {state('Pod', pod, ctx.now())}")
-        for each in [container] if container else _containers(pod, previous):
+        names = [container] if container else _containers(pod, previous)
+        if not names:
+            sections.append("no container of it was restarted")
+        for each in names:
             heading = f"container {each}" + (", the run before" if previous else "")
             try:
                 log = cluster.logs(namespace, name_of(pod), each, lines=lines, previous=previous)
@@ -87,7 +90,8 @@ def _pods(cluster: Cluster, namespace: str, kind: str, name: str) -> list[Obj]:
     if not pods:
         raise ToolError(f"logs of {served.kind} {name}", "it has no pods")
     pods.sort(key=lambda pod: (not is_troubled("Pod", pod), -_restarts(pod)))
-    return pods[:_MOST_PODS]
+    troubled = [pod for pod in pods if is_troubled("Pod", pod)]
+    return (troubled or pods)[:_MOST_PODS]
 
 
 def _restarts(pod: Obj) -> int:
@@ -95,14 +99,12 @@ def _restarts(pod: Obj) -> int:
 
 
 def _containers(pod: Obj, previous: bool) -> list[str]:
-    """The containers in trouble, or all when none is."""
-    statuses = [(c, init) for c, init in statuses_of(pod)]
+    """The containers in trouble, or all when none is; of those that restarted, if their run before is wanted."""
+    statuses = [status for status, _ in statuses_of(pod)]
     if previous:
-        chosen = [str(c.get("name")) for c, _ in statuses if c.get("restartCount")]
-    else:
-        done = {str(c.get("name")) for c, _ in statuses if _ended_well(c)}
-        chosen = [str(c.get("name")) for c, _ in statuses if not c.get("ready") and str(c.get("name")) not in done]
-    return chosen or [str(c.get("name")) for c in spec_of(pod).get("containers") or ()]
+        return [str(status.get("name")) for status in statuses if status.get("restartCount")]
+    troubled = [str(s.get("name")) for s in statuses if not s.get("ready") and not _ended_well(s)]
+    return troubled or [str(c.get("name")) for c in spec_of(pod).get("containers") or ()]
 
 
 def _ended_well(status: Obj) -> bool:

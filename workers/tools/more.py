@@ -15,7 +15,7 @@ from workers.tools.results import MAX_PIECE, Result
 def read_more(
     ctx: ToolContext, result_id: Annotated[str, Field(pattern=r"^e\d{1,6}$")], offset: Annotated[int, Field(ge=0)] = 0
 ) -> Result:
-    """A further piece of an earlier result, of at most 16,000 characters.
+    """A further piece of an earlier result, of at most 15,000 characters.
 
     Args:
         result_id: The result's evidence id, as "e7".

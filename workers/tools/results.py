@@ -10,7 +10,7 @@ from core.errors import BadQuestion
 
 MAX_KEPT = 200_000  # characters of one result that are kept at all; a log of 2,000 long lines
 MAX_EXCERPT = 2_000  # of `Evidence.excerpt`
-MAX_PIECE = 16_000  # what `read_more` gives at once, about 4,000 tokens
+MAX_PIECE = 15_000  # what `read_more` gives at once; below what is shown of any result, or it would be cut again
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from workers.triage.objects import (
     age_s,
     containers_of,
+    created_at,
     duration,
     moment,
     name_of,
@@ -32,8 +33,9 @@ _NEITHER = frozenset({"Complete", "SuccessCriteriaMet", "Suspended", "PodReadyTo
 def row(kind: str, obj: Obj, now: datetime) -> str:
     """ "shop/checkout-1  Running, 1/1 ready, 5 restarts, node-2, 3 h old"."""
     where = f"{namespace_of(obj)}/{name_of(obj)}" if namespace_of(obj) else name_of(obj)
-    leaving = ", being deleted" if obj["metadata"].get("deletionTimestamp") else ""
-    return f"{where}  {state(kind, obj, now)}, {duration(age_s(obj, now))} old{leaving}"
+    age = f"{duration(age_s(obj, now))} old" if created_at(obj) else ""
+    leaving = "being deleted" if obj["metadata"].get("deletionTimestamp") else ""
+    return f"{where}  {', '.join(filter(None, (state(kind, obj, now), age, leaving)))}"
 
 
 def is_troubled(kind: str, obj: Obj) -> bool:
@@ -44,7 +46,7 @@ def is_troubled(kind: str, obj: Obj) -> bool:
         return phase in ("Failed", "Pending", "Unknown") or (phase == "Running" and unready)
     if kind in _STATES and _STATES[kind] is _workload:
         ready, wanted = _replicas(obj)
-        return ready < wanted
+        return ready < wanted or bool(status_of(obj).get("unavailableReplicas"))
     return any(is_bad(c) for c in status_of(obj).get("conditions") or ())
 
 
@@ -131,7 +133,7 @@ def _node(obj: Obj, now: datetime) -> str:
 
 def _job(obj: Obj, now: datetime) -> str:
     counts = ", ".join(f"{status_of(obj).get(each, 0)} {each}" for each in ("succeeded", "failed", "active"))
-    return f"{counts}; {_other(obj, now)}"
+    return "; ".join(filter(None, (counts, _other(obj, now))))
 
 
 def _cron_job(obj: Obj, now: datetime) -> str:
@@ -144,7 +146,7 @@ def _autoscaler(obj: Obj, now: datetime) -> str:
     s, spec = status_of(obj), spec_of(obj)
     limits = f"{spec.get('minReplicas', 1)} to {spec.get('maxReplicas')}"
     wants = f"{s.get('currentReplicas')} replicas, wants {s.get('desiredReplicas')}, allowed {limits}"
-    return f"{wants}; {_other(obj, now)}"
+    return "; ".join(filter(None, (wants, _other(obj, now))))
 
 
 def _claim(obj: Obj, _now: datetime) -> str:
@@ -158,7 +160,7 @@ def _other(obj: Obj, _now: datetime) -> str:
     bad = [f"{c.get('type')}={c.get('status')}{_why(c)}" for c in found if is_bad(c)]
     phase = status_of(obj).get("phase")
     said = [str(phase)] if phase else []
-    return ", ".join([*said, *bad]) or ("all conditions as they should be" if found else "no status")
+    return ", ".join([*said, *bad]) or ("all conditions as they should be" if found else "")
 
 
 _STATES: dict[str, Callable[[Obj, datetime], str]] = {
