@@ -14,38 +14,41 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 def test_the_case_is_told_whole_with_its_evidence_ids() -> None:
     evidence = Evidence(id="e1", tool="kubernetes", query="GET /pods", excerpt="a\nb", observed_at=NOW)
-    case = Case(
-        subject=Subject(text="why is checkout slow?", cluster="prod-eu", namespace="shop", target="Deployment/checkout"),
-        observation=Observation(
-            alerts=(
-                Alert(fingerprint="f", name="Errors", status="firing", labels={"alertname": "Errors", "job": "web"},
-                      annotations={"summary": "many 5xx"}, starts_at=NOW),
-            ),
-            findings=(
-                Finding(condition="CrashLoopBackOff", severity="critical", kind="Pod", namespace="shop", name="checkout-1",
-                        owner="Deployment/checkout", message="exit 1", since=NOW, container="app",
-                        harms=("shop/Deployment/web",), evidence=("e1", "e2")),
-            ),
-            changes=(
-                Change(namespace="shop", owner="Deployment/checkout", at=NOW, from_revision="17", to_revision="18",
-                       fields=(FieldChange(field="image", verb="changed", before="1.8.3", after="1.8.4"),),
-                       evidence=("e3",)),
-            ),
-            logs=(
-                LogExcerpt(namespace="shop", pod="checkout-1", container="app", owner="Deployment/checkout", previous=True,
-                           lines=("started", "panic: port"), evidence=("e4",)),
-            ),
-            readings=(Reading(name="error_ratio", service="checkout", now=0.07, before=0.002, summary="rose to 7.4 %"),),
-            workloads=(Workload(namespace="shop", owner="Deployment/checkout", desired=4, ready=2, restarts=9),),
-            calls=(("shop/Deployment/web", "shop/Deployment/checkout"),),
-            evidence=(evidence,),
-            could_not_read=("traces (no TEMPO_URL)",),
-        ),
-        recall=Recall(
-            runbooks=(RunbookHit(id="bad-rollout", title="Bad rollout", score=0.781, path="x", excerpt="Look at the diff."),),
-            incidents=(IncidentHit(id="INC-31", title="checkout down", score=0.81, outcome=""),),
-        ),
+    subject = Subject(text="why is checkout slow?", cluster="prod-eu", namespace="shop", target="Deployment/checkout")
+    alert = Alert(
+        fingerprint="f", name="Errors", status="firing", labels={"alertname": "Errors", "job": "web"},
+        annotations={"summary": "many 5xx"}, starts_at=NOW,
     )  # fmt: skip
+    finding = Finding(
+        condition="CrashLoopBackOff", severity="critical", kind="Pod", namespace="shop", name="checkout-1",
+        owner="Deployment/checkout", message="exit 1", since=NOW, container="app", harms=("shop/Deployment/web",),
+        evidence=("e1", "e2"),
+    )  # fmt: skip
+    image = FieldChange(field="image", verb="changed", before="1.8.3", after="1.8.4")
+    change = Change(
+        namespace="shop", owner="Deployment/checkout", at=NOW, from_revision="17", to_revision="18", fields=(image,),
+        evidence=("e3",),
+    )  # fmt: skip
+    log = LogExcerpt(
+        namespace="shop", pod="checkout-1", container="app", owner="Deployment/checkout", previous=True,
+        lines=("started", "panic: port"), evidence=("e4",),
+    )  # fmt: skip
+    seen = Observation(
+        alerts=(alert,),
+        findings=(finding,),
+        changes=(change,),
+        logs=(log,),
+        readings=(Reading(name="error_ratio", service="checkout", now=0.07, before=0.002, summary="rose to 7.4 %"),),
+        workloads=(Workload(namespace="shop", owner="Deployment/checkout", desired=4, ready=2, restarts=9),),
+        calls=(("shop/Deployment/web", "shop/Deployment/checkout"),),
+        evidence=(evidence,),
+        could_not_read=("traces (no TEMPO_URL)",),
+    )
+    recall = Recall(
+        runbooks=(RunbookHit(id="bad-rollout", title="Bad rollout", score=0.781, path="x", excerpt="Look at it."),),
+        incidents=(IncidentHit(id="INC-31", title="checkout down", score=0.81, outcome=""),),
+    )
+    case = Case(subject=subject, observation=seen, recall=recall)
     assert (
         first_message(case, NOW)
         == """\
@@ -84,7 +87,7 @@ Could not be read:
 - traces (no TEMPO_URL)
 
 Runbooks like this, with their similarity:
-- bad-rollout  0.78  Bad rollout  Look at the diff.
+- bad-rollout  0.78  Bad rollout  Look at it.
 
 Past incidents like this, with their similarity:
 - INC-31  0.81  checkout down: nobody said how it ended
