@@ -50,7 +50,7 @@ def _warm(world: World) -> None:
 
     from policies.decide import load
 
-    load(world.outside.settings)
+    load(world.outside.settings, publish=True)
     if world.outside.settings.anthropic_api_key:
         from workers.reasoners.claude import preload
 
