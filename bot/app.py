@@ -185,13 +185,15 @@ def _explain_failure(error: Exception, body: Body) -> BoltResponse:
     """The edge's one handler: logs, and tells who typed a command; Slack sends an event again that got a 500."""
     from slack_bolt.response import BoltResponse
 
-    reference = uuid4().hex[:8]
-    log.error("listener_failed", reference=reference, exc_info=error)
     if isinstance(error, redis.RedisError):
+        log.error("records_unreachable", why=str(error))
         said = "I cannot reach my records, so I have taken nothing; try again in a minute."
     elif isinstance(error, SreError):
+        log.warning("listener_refused", why=str(error))
         said = f"{error} Nothing was started."
     else:
+        reference = uuid4().hex[:8]
+        log.error("listener_failed", reference=reference, exc_info=error)
         said = f"Something broke here, and nothing was started; the log has it under {reference}."
     if "command" in body:
         return BoltResponse(status=200, body={"response_type": "ephemeral", "text": reply(said).text})

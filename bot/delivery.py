@@ -38,8 +38,8 @@ class Deliveries:
         started = time.perf_counter()
         try:
             response = self._once(body, signature)
-        except redis.RedisError:
-            log.error("records_unreachable", exc_info=True)
+        except redis.RedisError as error:
+            log.error("records_unreachable", why=str(error))
             said = {"response_type": "ephemeral", "text": "I cannot reach my records; try again in a minute."}
             response = BoltResponse(status=200, body=said) if "command" in body else BoltResponse(status=503, body="")
         self._metrics.acked(transport, _kind(body), response.status, time.perf_counter() - started)

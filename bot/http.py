@@ -113,8 +113,8 @@ class _Edge:
         except Malformed as error:
             self._metrics.received("alertmanager", "malformed")
             return _refused(400, str(error))
-        except (Conflict, Transient, redis.RedisError):
-            log.error("alerts_put_off", exc_info=True)
+        except (Conflict, Transient, redis.RedisError) as error:
+            log.error("alerts_put_off", why=str(error))
             self._metrics.received("alertmanager", "failed")
             return _refused(503, "The records could not be written; send it again.")
         outcome = "ignored" if incident is None else "received" if incident.is_open else "resolved"

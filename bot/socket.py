@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -125,7 +125,7 @@ class SocketMode:
                 if link.hung_up:
                     return
                 self._under_way += 1
-            self._pool.submit(self._answer, link, envelope)
+            self._pool.submit(self._answer, link, envelope).add_done_callback(_log_bug)
 
     def _answer(self, link: _Link, envelope: dict[str, Any]) -> None:
         try:
@@ -215,6 +215,11 @@ class _Link:
     def _cut(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _log_bug(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()):
+        log.error("delivery_failed", exc_info=error)
 
 
 def _connect(settings: Settings) -> WebSocket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 import threading
@@ -26,6 +27,7 @@ log = get_logger(__name__)
 
 THREADS = 32  # of the HTTP server
 DRAIN_S = 5.0  # Kubernetes kills 30 s after SIGTERM
+REDIS_TIMEOUT_S = 0.8  # twice, with the retry: of a stuck Redis people are told within the 3 s that Slack gives
 _POLL_S = 0.02
 
 
@@ -66,6 +68,7 @@ class Web:
             http, map=self._sockets, sockets=[listener], threads=THREADS, ident=None,
             max_request_body_size=LARGEST_BODY, channel_timeout=60, asyncore_use_poll=True,
         )  # fmt: skip
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every short line
         self._records.queues.waiting("notify")  # loads the queue's library now, not in the first request
         self._thread.start()
         if self._socket:
@@ -89,7 +92,8 @@ class Web:
             self._socket.close(drain_s)
         while self._answering() and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        self._after.shutdown(wait=time.monotonic() < deadline, cancel_futures=True)
+        late = time.monotonic() >= deadline
+        self._after.shutdown(wait=not late, cancel_futures=late)
         if self._server:
             self._server.task_dispatcher.shutdown(timeout=1)
             self._in_server(self._hang_up)

@@ -24,13 +24,18 @@ from core.settings import Settings
 START_TIMEOUT_S = 10.0  # an append-only file of 1 GB loads in about 5 s
 
 
-def connect(settings: Settings) -> redis.Redis:
+def connect(settings: Settings, timeout_s: float = 30, retries: int = 3) -> redis.Redis:
     """A checked connection: to REDIS_URL, else to the embedded server in the data folder, started when needed.
+
+    Args:
+        timeout_s: How long one answer may take; a worker waits long for its next job, whoever answers people may not.
 
     Raises: Unreachable with a sentence that says what to do; ConfigError for a malformed URL.
     """
-    retry = Retry(ExponentialBackoff(cap=1, base=0.05), 3)
-    options: dict[str, Any] = {"retry": retry, "socket_timeout": 30, "socket_connect_timeout": 3}
+    retry = Retry(ExponentialBackoff(cap=1, base=0.05), retries)
+    options: dict[str, Any] = {
+        "retry": retry, "socket_timeout": timeout_s, "socket_connect_timeout": min(timeout_s, 3),
+    }  # fmt: skip
     if settings.redis_url:
         try:
             client = redis.Redis.from_url(settings.redis_url, **options)

@@ -76,8 +76,9 @@ def start(redis_data: Path, redis_client: redis.Redis) -> Iterator[Starter]:
                 "data_dir": redis_data, "config": CONFIG, "port": 0, "channel": "C0SRE", "slack_api_url": server.url,
                 "alertmanager_webhook_token": SecretStr(WEBHOOK_TOKEN),
             }  # fmt: skip
+            records_in = over.pop("client", redis_client)
             settings = Settings.model_validate(values | tokens | over)
-            records = open_records(settings, redis_client, now=lambda: NOON)
+            records = open_records(settings, records_in, now=lambda: NOON)
             web = Web(records, host="127.0.0.1")
             stack.callback(web.stop)
             web.start()

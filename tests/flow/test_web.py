@@ -18,9 +18,10 @@ import requests
 import bot.app
 import bot.socket
 from blocks.replies import reply
-from bot.web import Web
+from bot.web import REDIS_TIMEOUT_S, Web
 from core.errors import ConfigError
 from core.records import open_records
+from core.redis import connect, release
 from core.settings import Settings
 from sandbox.slack import SlackServer, run_in_thread
 from tests.flow.conftest import Starter
@@ -163,7 +164,7 @@ def test_a_stop_takes_no_longer_than_it_may(start: Starter, monkeypatch: pytest.
         assert began.wait(5)
         started = time.monotonic()
         face.web.stop(drain_s=0.2)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8  # 0.7 s on a quiet machine
         go_on.set()
 
 
@@ -185,8 +186,23 @@ def test_sigterm_ends_the_process_within_seconds(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             _, log = process.communicate(timeout=10)
             assert process.returncode == 0, log
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 8  # 0.7 s on a quiet machine
             assert "web_stopped" in log
             assert "Traceback" not in log
         finally:
             process.kill()
+
+
+def test_a_redis_that_hangs_is_told_of_before_slack_gives_up(start: Starter, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    client = connect(settings, REDIS_TIMEOUT_S, retries=1)
+    face = start("socket", client=client)
+    redis_pid = client.info("server")["process_id"]
+    os.kill(redis_pid, signal.SIGSTOP)
+    try:
+        outcome = face.slack.command("maria", "#sre", "/sre", "explain checkout")
+    finally:
+        os.kill(redis_pid, signal.SIGCONT)
+    assert (outcome.body or {})["text"] == "I cannot reach my records, so I have taken nothing; try again in a minute."
+    face.web.stop()
+    release(settings, client)
