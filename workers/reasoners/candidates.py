@@ -15,7 +15,7 @@ from workers.runbook import Runbook
 
 # A symptom without a finding is explained only by a match this good; below it, "I do not know" serves better.
 SYMPTOM_FLOOR = 0.65
-_FOR_THE_ALERT = 0.2  # weight of a firing alert that the runbook names: it says where to look, not what is wrong
+_MOST = 100  # problems explained in one case, the worst; each is compared with all others
 _ALERT_KINDS = (
     ("deployment", "Deployment"), ("statefulset", "StatefulSet"), ("daemonset", "DaemonSet"), ("cronjob", "CronJob"),
     ("job_name", "Job"), ("persistentvolumeclaim", "PersistentVolumeClaim"), ("node", "Node"), ("pod", "Pod"),
@@ -120,7 +120,7 @@ def asked_about(seen: Seen, scope: Scope) -> list[Problem]:
     """The problems of those whom the case is about."""
     mine = [p for p in seen.problems if scope.holds(*p.place) or any(scope.names and scope.holds(*h) for h in p.harms)]
     urgent = [p for p in mine if p.severity != "info"]
-    return urgent or (mine if scope.names else [])
+    return (urgent or (mine if scope.names else []))[:_MOST]
 
 
 def focus(seen: Seen, scope: Scope) -> list[Place]:

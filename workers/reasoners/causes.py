@@ -80,6 +80,14 @@ def root_of(problem: Problem, seen: Seen) -> tuple[Problem, tuple[Link, ...]]:
 
 def explained(effect: Problem, seen: Seen) -> Link | None:
     """The surest explanation among the other problems."""
+    memo = seen.memo.setdefault("explained", {})
+    if effect not in memo:
+        memo[effect] = _explained(effect, seen)
+    link: Link | None = memo[effect]
+    return link
+
+
+def _explained(effect: Problem, seen: Seen) -> Link | None:
     links = [
         link for cause in seen.problems if cause is not effect
         for rule in _RULES if (link := rule(effect, cause, seen))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from core import catalogue
 from core.diagnosis import Action, ActionKind, Case, Claim, Draft, RootCause
@@ -16,11 +16,10 @@ from workers.reasoners.seen import Problem, Seen, cite
 from workers.reasoners.signals import match, problem_text
 from workers.reasoners.specifics import condition, params, specifics
 from workers.reasoners.unexplained import look_next, nothing_found
-from workers.reasoners.words import clean
+from workers.reasoners.words import clean, listed
 from workers.runbook import Runbook, fill, fill_params, starter_runbooks
 
 FLOOR = 0.4  # guessed: below it a cause would mislead more often than help
-_STRANGER = 0.75  # a cause found for a name that was not seen may be about something else
 _CLAIMS = 8
 
 
@@ -43,7 +42,7 @@ class RunbookReasoner:
         books, unread = self._books()
         seen, scope = Seen(case, self._config), scope_of(case, self._config)
         found = [c for c in candidates(seen, scope, books) if c.score >= FLOOR]
-        draft = _draft(found[0], seen, scope) if found else nothing_found(seen, scope)
+        draft = _draft(found[0], seen, scope) if found and not scope.unseen else nothing_found(seen, scope)
         on_step(Step(title=title, status="done"))
         return draft.model_copy(update={"could_not_read": unread})
 
@@ -58,25 +57,20 @@ class RunbookReasoner:
 
 def _draft(best: Candidate, seen: Seen, scope: Scope) -> Draft:
     place = best.anchor.sight.place
-    claims = tuple(_claims(best, seen))[:_CLAIMS]
+    claims = tuple(_claims(best, seen, scope))[:_CLAIMS]
     return Draft(
         root_cause=RootCause(
             condition=condition(best), target=clean(place[1]), namespace=place[0], statement=_statement(best, seen)
         ),
         known=True,
-        confidence=round(best.score * (_STRANGER if scope.unseen else 1.0), 2),
+        confidence=round(best.score, 2),
         claims=claims,
         ruled_out=tuple(ruled_out(best, seen, scope)),
         look_next=look_next(seen, scope),
         actions=tuple(_actions(best, seen)),
         runbook=best.runbook.id,
         reasoner="runbooks",
-        note=_stranger(scope, place[1]),
     )  # fmt: skip
-
-
-def _stranger(scope: Scope, owner: str) -> str | None:
-    return f"Nothing called {clean(scope.unseen)} was seen; this is about {clean(owner)}." if scope.unseen else None
 
 
 def _statement(best: Candidate, seen: Seen) -> str:
@@ -86,7 +80,7 @@ def _statement(best: Candidate, seen: Seen) -> str:
     return next(text for text in filled if text)
 
 
-def _claims(best: Candidate, seen: Seen) -> Iterator[Claim]:
+def _claims(best: Candidate, seen: Seen, scope: Scope) -> Iterator[Claim]:
     """What matched, the way from it to what was asked about, and what follows from it; each with its evidence."""
     problem = best.anchor.sight.problem
     told: dict[str, tuple[str, ...]] = {}
@@ -94,8 +88,11 @@ def _claims(best: Candidate, seen: Seen) -> Iterator[Claim]:
         told[problem_text(problem, seen)] = problem.evidence
     told |= {found.text: found.evidence for found in best.matches}
     told |= {link.text: link.evidence for link in best.anchor.way}
-    for effect in best.anchor.effects[:3]:
-        told.setdefault(f"Follows from it: {problem_text(effect, seen)}", effect.evidence)
+    if effects := best.anchor.effects:
+        told[f"Follows from it: {_named(effects)}"] = cite(effect.evidence[:1] for effect in effects)
+    others = tuple(_unrelated(best, seen)) if not scope.names else ()
+    if others:
+        told[f"Also wrong, separately: {_named(others)}"] = cite(other.evidence[:1] for other in others)
     for text, evidence in told.items():
         if evidence:
             yield Claim(text=text, evidence=evidence)
@@ -105,20 +102,31 @@ def ruled_out(best: Candidate, seen: Seen, scope: Scope) -> Iterator[Claim]:
     """What might be suspected and is not it: services relied on that are well, and faults that nothing ties to it."""
     place = best.anchor.sight.place
     relied_on = {p for own in (place, *focus(seen, scope)) for p in seen.called_by(own)}
-    for other in seen.places:
-        workload = seen.workload(other)
-        if other == place or other not in relied_on or seen.problems_of(other):
+    for called in seen.places:
+        workload = seen.workload(called)
+        if called == place or called not in relied_on or seen.problems_of(called):
             continue
         if workload and 0 < workload.desired <= workload.ready:
-            text = f"{bare(other[1])}: {workload.ready} of {workload.desired} pods are ready"
+            text = f"{bare(called[1])}: {workload.ready} of {workload.desired} pods are ready"
             yield Claim(text=text, evidence=cite([workload.evidence]))
+    other = next(_unrelated(best, seen), None) if scope.names else None
+    if other:
+        text = f"{other.place[1]} shows {other.condition}, but nothing ties it to this"
+        yield Claim(text=text, evidence=other.evidence)
+
+
+def _unrelated(best: Candidate, seen: Seen) -> Iterator[Problem]:
+    """First causes in the same namespace that have nothing to do with this one."""
     involved = set(_involved(best))
     for problem in seen.problems:
-        near = problem.place[0] == place[0] and problem.severity == "critical"
-        if near and not involved & {problem, root_of(problem, seen)[0]}:
-            yield Claim(text=f"{problem.place[1]} shows {problem.condition}, but nothing ties it to this",
-                        evidence=problem.evidence)  # fmt: skip
-            return
+        near = problem.place[0] == best.anchor.sight.place[0] and problem.severity == "critical"
+        if near and problem not in involved and root_of(problem, seen)[0] is problem:
+            yield problem
+
+
+def _named(problems: Sequence[Problem]) -> str:
+    """ "ReplicasMismatch of Deployment/checkout and NoEndpoints of Service/checkout"."""
+    return listed([f"{problem.condition} of {problem.place[1]}" for problem in problems], 4)
 
 
 def _involved(best: Candidate) -> Iterator[Problem]:

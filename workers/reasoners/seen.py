@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar
 
 from core.diagnosis import Case
 from core.incident import Alert
@@ -13,52 +14,67 @@ from core.model import utc_now
 from core.observation import Change, Condition, Finding, LogExcerpt, Reading, Workload
 from core.settings import Config
 from workers.reasoners.details import CONNECTION, badness, plain
-from workers.reasoners.scope import Place, alert_names, bare, needs, services_of
+from workers.reasoners.scope import Place, alert_names, needs, services_of
 
 CITED = 4  # evidence ids a claim cites at most; a hundred pods that fail alike need no hundred citations
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 _STALE = timedelta(hours=1)
 _ALWAYS_FIRING = ("Watchdog", "InfoInhibitor", "DeadMansSwitch")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """The findings of one condition on one owner."""
 
     findings: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def condition(self) -> Condition:
         return self.findings[0].condition
 
-    @property
+    @cached_property
     def place(self) -> Place:
         return self.findings[0].namespace, self.findings[0].owner
 
-    @property
+    @cached_property
     def severity(self) -> str:
         return min((f.severity for f in self.findings), key=("critical", "warning", "info").index)
 
-    @property
+    @cached_property
     def message(self) -> str:
         """The longest of its messages' first 2,000 characters: pods of one owner fail alike, and one says most."""
         return max((f.message[:2000] for f in self.findings), key=len)
 
-    @property
+    @cached_property
     def since(self) -> datetime | None:
         return min((f.since for f in self.findings if f.since), default=None)
 
-    @property
+    @cached_property
     def pods(self) -> frozenset[str]:
         return frozenset(f.name for f in self.findings if f.kind == "Pod")
 
-    @property
+    @cached_property
     def harms(self) -> frozenset[Place]:
         """The other workloads that it is known to harm."""
         return frozenset(place_of(text) for f in self.findings for text in f.harms)
 
-    @property
+    @cached_property
     def evidence(self) -> tuple[str, ...]:
         return cite(f.evidence for f in self.findings)
+
+
+def kept(method: Callable[[Seen, K], V]) -> Callable[[Seen, K], V]:
+    """The method, asked once for each argument: a cluster that burns everywhere has thousands of pairs to compare."""
+
+    def once(self: Seen, about: K) -> V:
+        memo = self.memo.setdefault(method.__name__, {})
+        if about not in memo:
+            memo[about] = method(self, about)
+        answer: V = memo[about]
+        return answer
+
+    return once
 
 
 class Seen:
@@ -66,7 +82,7 @@ class Seen:
 
     def __init__(self, case: Case, config: Config) -> None:
         self.case, self.config, self.observation = case, config, case.observation
-        self._said: dict[Problem, str] = {}
+        self.memo: dict[str, dict[Any, Any]] = {}
         self.excerpts = {e.id: e.excerpt for e in case.observation.evidence}
 
     @cached_property
@@ -89,12 +105,15 @@ class Seen:
         old = finding.since is not None and self.now - finding.since > _STALE
         return finding.condition == "Evicted" and old and workload is not None and workload.ready >= workload.desired
 
+    @kept
     def problems_of(self, place: Place) -> tuple[Problem, ...]:
         return tuple(p for p in self.problems if p.place == place)
 
+    @kept
     def workload(self, place: Place) -> Workload | None:
         return next((w for w in self.observation.workloads if (w.namespace, w.owner) == place), None)
 
+    @kept
     def changes(self, place: Place) -> tuple[Change, ...]:
         return tuple(c for c in self.observation.changes if (c.namespace, c.owner) == place)
 
@@ -121,8 +140,9 @@ class Seen:
         """The lines that say that somebody else could not be reached or did not answer."""
         return self._complaints.get(place, [])
 
+    @kept
     def readings(self, place: Place) -> tuple[Reading, ...]:
-        names = services_of(place, self.config)
+        names = self.names(place)
         return tuple(r for r in self.observation.readings if r.service in names)
 
     @cached_property
@@ -132,8 +152,9 @@ class Seen:
             a for a in self.observation.alerts if a.status == "firing" and a.name not in _ALWAYS_FIRING
         )  # fmt: skip
 
+    @kept
     def alerts(self, place: Place) -> tuple[Alert, ...]:
-        names = services_of(place, self.config)
+        names = self.names(place)
         return tuple(
             a for a in self.firing
             if a.labels.get("namespace", place[0]) == place[0] and (alert_names(a) | {a.name}) & names
@@ -150,13 +171,12 @@ class Seen:
             return problem.since
         return min((a.starts_at for a in self.alerts(place)), default=None)
 
+    @kept
     def said_about(self, problem: Problem) -> str:
         """Everything the cluster said: messages, and the excerpts that the findings cite."""
-        if problem not in self._said:
-            ids = dict.fromkeys(i for f in problem.findings for i in f.evidence)
-            parts = (*(f.message[:2000] for f in problem.findings), *(self.excerpts.get(i, "") for i in ids))
-            self._said[problem] = "\n".join(dict.fromkeys(parts))
-        return self._said[problem]
+        ids = dict.fromkeys(i for f in problem.findings for i in f.evidence)
+        parts = (*(f.message[:2000] for f in problem.findings), *(self.excerpts.get(i, "") for i in ids))
+        return "\n".join(dict.fromkeys(parts))
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -171,6 +191,7 @@ class Seen:
         """Who calls whom, as the cluster shows it."""
         return frozenset((place_of(caller), place_of(called)) for caller, called in self.observation.calls)
 
+    @kept
     def called_by(self, place: Place) -> frozenset[Place]:
         """What this owner relies on, near and far, by the catalogue and by what the cluster shows."""
         named = needs(self.names(place), self.config)
@@ -183,9 +204,10 @@ class Seen:
             todo += more
         return frozenset(found - {place})
 
+    @kept
     def names(self, place: Place) -> frozenset[str]:
         """What callers call this owner."""
-        return services_of(place, self.config) | {bare(place[1])}
+        return services_of(place, self.config)
 
 
 def deviates(reading: Reading) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 from core.diagnosis import Claim, Draft
 from core.observation import Workload
@@ -29,13 +30,19 @@ def nothing_found(seen: Seen, scope: Scope) -> Draft:
     if trouble or scope.unseen or not well or _unread(seen):
         claims = trouble or tuple(_stand(seen, workloads))
         return Draft(root_cause=None, known=False, confidence=0.0, claims=claims, look_next=look_next(seen, scope),
-                     reasoner="runbooks")  # fmt: skip
+                     reasoner="runbooks", note=_stranger(scope))  # fmt: skip
     claims = tuple(_healthy(seen, scope, workloads))
     measured = any(r.now is not None for w in workloads for r in seen.readings((w.namespace, w.owner)))
     return Draft(
         root_cause=None, known=True, confidence=_SURE if measured else _FAIRLY_SURE, claims=claims,
         ruled_out=tuple(_elsewhere(seen, scope)), look_next=look_next(seen, scope), reasoner="runbooks",
     )  # fmt: skip
+
+
+def _stranger(scope: Scope) -> str | None:
+    if not scope.unseen:
+        return None
+    return f"Nothing called {clean(scope.unseen)} was seen in {scope.label}; what is listed is about others."
 
 
 def look_next(seen: Seen, scope: Scope) -> tuple[str, ...]:
@@ -49,12 +56,13 @@ def _places(seen: Seen, scope: Scope) -> Iterator[str]:
     owner = next((owner for _, owner in focus(seen, scope)), None)
     if scope.unseen:
         yield f"Whether {clean(scope.unseen)} exists, and where: `kubectl get all -A | grep {clean(scope.unseen)}`"
-    for what in seen.observation.could_not_read[:1]:
-        yield f"What I could not read: {clean(what)}"
     if owner:
         target = owner.lower()
         yield f"The log of {bare(owner)} before its last restart: `kubectl logs {flag} {target} --previous --tail=50`"
     yield f"Events, newest last: `kubectl get events {flag} --sort-by=.lastTimestamp`"
+    unread = (what for what in seen.observation.could_not_read if "(no " not in what)  # a setting nobody made
+    for what in islice(unread, 1):
+        yield f"What I could not read: {clean(what)}"
     needed = sorted(n for n in needs(scope.names, seen.config) if n in seen.config.services)
     if needed:
         yield f"What {scope.label} depends on: {listed(needed)}"

@@ -130,7 +130,8 @@ class Scene:
         labels = {key: value for key, value in labels.items() if value}
         self.seen("GET /api/v2/alerts", f"{name} {labels} {summary}", "alertmanager")
         made = Alert(
-            fingerprint=f"{len(self.alerts):016x}", name=name, status="firing", starts_at=NOON - timedelta(minutes=minutes),
+            fingerprint=f"{len(self.alerts):016x}", name=name, status="firing",
+            starts_at=NOON - timedelta(minutes=minutes),
             labels={"alertname": name, **labels}, annotations={"summary": summary or name},
         )  # fmt: skip
         self.alerts.append(made)

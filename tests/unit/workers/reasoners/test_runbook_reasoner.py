@@ -246,8 +246,9 @@ def test_not_knowing_names_three_places_to_look() -> None:
 def test_a_name_that_was_not_seen_is_not_answered_for_another_without_saying_so() -> None:
     scene = Scene().workload(D).crash_loop("Deployment/certs", "panic: boom").short("Deployment/certs")
     draft = explained(scene.case("Why is personal-certs-validator in a crash loop?"))
-    assert draft.note == "Nothing called personal-certs-validator was seen; this is about Deployment/certs."
-    assert draft.confidence < 0.82
+    assert (draft.root_cause, draft.known) == (None, False)
+    assert draft.note == "Nothing called personal-certs-validator was seen in shop; what is listed is about others."
+    assert draft.claims[0].text.startswith("2 pods of Deployment/certs show CrashLoopBackOff")
 
 
 def test_foreign_text_is_cleaned_and_cut() -> None:
@@ -285,6 +286,20 @@ def test_runbooks_that_cannot_be_read_leave_the_starter_set() -> None:
     draft = RunbookReasoner(Config(), gone).explain(Scene().out_of_memory(D).case("checkout?"), lambda step: None)
     assert draft.root_cause
     assert draft.could_not_read == ("your own runbooks (The memory does not answer; start it.)",)
+
+
+def test_consequences_are_one_claim() -> None:
+    draft = explained(Scene().out_of_memory(D).short(D).case("checkout?"))
+    assert draft.claims[-1].text == (
+        "Follows from it: CrashLoopBackOff of Deployment/checkout, ReplicasMismatch of Deployment/checkout "
+        "and NoEndpoints of Service/checkout"
+    )
+
+
+def test_a_question_about_a_namespace_is_told_of_every_separate_fault() -> None:
+    scene = Scene().out_of_memory(D).short(D).image_pull("Deployment/web", "a:b").short("Deployment/web")
+    draft = explained(scene.case("what is wrong here?"))
+    assert "Also wrong, separately: OOMKilled of Deployment/checkout" in [claim.text for claim in draft.claims]
 
 
 def test_progress_is_shown() -> None:
