@@ -27,6 +27,7 @@ from sandbox.company import Company
 from sandbox.ports import free_port
 from sandbox.scenarios import Scenario
 from sandbox.slack import App, SlackServer
+from workers.memory import stop_memory
 
 CHANNEL, ASKS = "C0SRE", "U0MARIA"
 PROCESSES = (("web",), ("worker", "investigate"), ("worker", "notify"), ("cron",))
@@ -45,7 +46,7 @@ async def play(scenario: Scenario, *, speed: float = 1.0, stay: bool = False) ->
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sre-bot-demo-") as name:
-        async with _running(Path(name), speed) as (slack, company, records):
+        async with running(Path(name), speed) as (slack, company, records):
             _say(f"{scenario.title}. (Started in {time.monotonic() - began:.1f} s.)")
             fell = time.monotonic()
             if scenario.fault:
@@ -68,15 +69,23 @@ async def play(scenario: Scenario, *, speed: float = 1.0, stay: bool = False) ->
 
 
 @contextlib.asynccontextmanager
-async def _running(folder: Path, speed: float) -> AsyncIterator[tuple[SlackServer, Company, Records]]:
-    """The company, its Slack and the bot's processes, all of which end with the block."""
+async def running(
+    folder: Path, speed: float, alerts: bool = True
+) -> AsyncIterator[tuple[SlackServer, Company, Records]]:
+    """The company, its Slack and the bot's processes, all of which end with the block.
+
+    Args:
+        alerts: Whether the company's Alertmanager tells the bot.
+
+    Raises: Unreachable when a process does not start.
+    """
     port = free_port()
     app = App.from_manifest(yaml.safe_load(_MANIFEST.read_text("utf-8"))) if _MANIFEST.exists() else App()
     slack = SlackServer(app=app)
     company = Company(
         folder,
         speed=speed,
-        webhook_url=f"http://127.0.0.1:{port}/webhooks/alertmanager",
+        webhook_url=f"http://127.0.0.1:{port}/webhooks/alertmanager" if alerts else None,
         channel=CHANNEL,
         route=Route(group_by=("namespace", "service")),  # one incident a service
     )
@@ -106,6 +115,7 @@ async def _running(folder: Path, speed: float) -> AsyncIterator[tuple[SlackServe
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(child.wait, 10)
             child.kill()
+        await asyncio.to_thread(stop_memory, settings)
         await asyncio.to_thread(release, settings, records.redis)
         await company.stop()
         await slack.stop()

@@ -14,6 +14,7 @@ from rq import SimpleWorker, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from core.errors import SreError
 from core.log import get_logger
 from core.records import Records
 from core.settings import Settings
@@ -51,6 +52,10 @@ def _warm(world: World) -> None:
     from policies.decide import load
 
     load(world.outside.settings, publish=True)
+    try:
+        world.outside.memory.runbooks()  # loads the model, and indexes the starter set on a first start
+    except SreError as error:
+        log.warning("memory_not_ready", why=str(error))
     if world.outside.settings.anthropic_api_key:
         from workers.reasoners.claude import preload
 
