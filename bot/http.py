@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
+import orjson
 import redis
 
 from bot.delivery import Deliveries
@@ -161,10 +161,10 @@ def parse_slack(body: str, mimetype: str) -> dict[str, Any]:
     Raises: ValueError when it is none of these.
     """
     if mimetype == "application/json":
-        parsed = json.loads(body)
+        parsed = orjson.loads(body)
     else:
         form = dict(parse_qsl(body, keep_blank_values=True, max_num_fields=FORM_FIELDS))
-        parsed = json.loads(form["payload"]) if "payload" in form and "command" not in form else form
+        parsed = orjson.loads(form["payload"]) if "payload" in form and "command" not in form else form
     if isinstance(parsed, dict):
         return parsed
     raise ValueError("not an object")

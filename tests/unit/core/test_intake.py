@@ -8,7 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from blocks.card import card_view
 from core.errors import Malformed
 from core.incident import Incident
 from core.intake import MOST_ALERTS, Group, fingerprint_of, open_incident, read_group, receive_group
@@ -16,6 +19,7 @@ from core.records import Records, open_records
 from core.settings import Channels, Config, Service, Settings
 from tests.conftest import NOON
 
+BEFORE_TIME = "0001-01-01T00:00:00+05:00"
 KEY = '{}/{severity="critical"}:{alertname="HighErrors"}'
 
 
@@ -70,8 +74,8 @@ def jobs(records: Records, queue: str) -> list[list[str]]:
 
 
 def configured(records: Records, config: Config) -> Records:
-    settings = Settings(data_dir=records.settings.data_dir, channel="C0SRE", config=config)
-    return open_records(settings, records.redis, now=lambda: NOON)
+    with_config = Settings(data_dir=records.settings.data_dir, channel="C0SRE", config=config)
+    return open_records(with_config, records.redis, now=lambda: NOON)
 
 
 def test_a_firing_group_opens_an_incident_and_has_it_investigated_and_shown(records: Records) -> None:
@@ -283,6 +287,8 @@ def test_a_crash_between_resolving_and_letting_go_is_mended_by_the_next(
         (json.dumps(body({"status": "firing"})).encode(), "alerts.0.labels is missing."),
         (json.dumps(body(alert() | {"startsAt": "yesterday"})).encode(), "alerts.0.startsAt cannot be read."),
         (json.dumps(body(alert() | {"labels": "x"})).encode(), "alerts.0.labels cannot be read."),
+        (json.dumps(body(alert() | {"startsAt": BEFORE_TIME})).encode(), "alerts.0.startsAt cannot be read."),
+        (json.dumps(body(alert(pod="\ud800"))).encode(), "The body is not JSON."),
     ],
 )  # fmt: skip
 def test_a_malformed_body_gets_one_sentence(sent: bytes, said: str) -> None:
@@ -321,3 +327,35 @@ def test_a_person_opens_an_incident_in_words(records: Records) -> None:
 def test_fingerprints_do_not_depend_on_the_order_of_labels() -> None:
     assert fingerprint_of({"a": "1", "b": "2"}) == fingerprint_of({"b": "2", "a": "1"})
     assert fingerprint_of({"a": "1"}) != fingerprint_of({"a": "2"})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+mutated = st.fixed_dictionaries({}, optional={
+    "version": st.just("4") | json_values, "status": st.sampled_from(["firing", "resolved"]) | json_values,
+    "groupKey": st.text(min_size=1) | json_values, "truncatedAlerts": json_values,
+    "alerts": st.lists(
+        st.fixed_dictionaries({}, optional={
+            "labels": st.dictionaries(st.text(max_size=8), json_values, max_size=3) | json_values,
+            "annotations": json_values, "status": json_values | st.just("firing"), "fingerprint": json_values,
+            "startsAt": st.datetimes().map(lambda at: f"{at.isoformat()}Z") | json_values,
+            "endsAt": json_values, "generatorURL": json_values,
+        }).map(lambda some: alert() | some), max_size=3,
+    ) | json_values,
+})  # fmt: skip
+
+
+@given(mutated)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_sent_is_taken_or_refused_in_a_sentence(records: Records, over: dict[str, Any]) -> None:
+    try:
+        received = read_group(json.dumps(body(alert()) | over).encode())
+    except Malformed as error:
+        assert str(error).endswith(".")
+        return
+    incident = receive_group(records, received)
+    if incident:
+        assert card_view(records.incidents.get(incident.id), NOON).text
