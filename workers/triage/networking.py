@@ -94,7 +94,7 @@ def _silence(service: Obj, snap: Snapshot) -> Silence | None:
     ready = [pod for pod in pods if is_true(pod, "Ready")]
     if ready:
         ports = listed(str(port.get("targetPort") or port.get("port")) for port in spec_of(service).get("ports") or ())
-        return Silence(f"{plural(len(ready), 'ready pod')} match its selector, but none offers port {ports}",
+        return Silence(f"its selector finds {plural(len(ready), 'ready pod')}, but none offers port {ports}",
                        "critical", pods)  # fmt: skip
     who = "the pod behind it is not" if len(pods) == 1 else f"none of the {len(pods)} pods behind it is"
     return Silence(f"{who} ready", "critical", pods)

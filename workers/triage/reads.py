@@ -37,7 +37,7 @@ class Deadline:
 
     @property
     def why(self) -> str:
-        return f"no answer within {self.allowed_s:.0f} s"
+        return f"no answer within {self.allowed_s:g} s"
 
 
 @dataclass
