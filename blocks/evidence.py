@@ -8,7 +8,6 @@ from typing import Any
 
 from blocks.parts import (
     TITLE_CHARS,
-    VIEW_BYTES,
     Block,
     Line,
     Part,
@@ -36,7 +35,7 @@ from core.outbox import View
 SHOW_EVIDENCE = "show_evidence"
 TURN_PAGE = "turn_evidence_page"
 EVIDENCE_MODAL = "evidence"
-PAGE = 12  # reads on one page of the modal: 12 × 3 blocks and the longest excerpt stay below Slack's 100 and 250 KB
+PAGE = 12  # reads on one page of the modal: far from Slack's 100 blocks, and at most 150 of its 250 KB
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _MOST = 8  # facts shown of what was seen; the rest is in the modal
@@ -152,7 +151,6 @@ def evidence_modal(investigation: Investigation, page: int = 0) -> dict[str, Any
 
 
 def _read(evidence: Evidence) -> Iterator[Block]:
-    room = VIEW_BYTES // PAGE // 8  # a character takes up to 4 bytes, escaped ones more
     head: list[Part] = [
         code(evidence.id, 12),
         text(f" {evidence.tool}, read at ", 80),
@@ -161,4 +159,4 @@ def _read(evidence: Evidence) -> Iterator[Block]:
     if evidence.link:
         head += [text(" · "), link(evidence.link, "open")]
     yield rich(head, [code(evidence.query, 500)])
-    yield preformatted(evidence.excerpt, min(2000, room))
+    yield preformatted(evidence.excerpt, 2000)

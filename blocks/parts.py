@@ -20,20 +20,16 @@ Line = Sequence[Part]
 
 MESSAGE_BLOCKS = 50
 MESSAGE_CHARS = 12_000  # Slack refuses near 13,000 characters of block text
-VIEW_BLOCKS = 100
-VIEW_BYTES = 250_000
 SECTION_CHARS = 3000
 FALLBACK_CHARS = 2000  # Slack cuts at 40,000; a notification shows some 150
-BUTTON_CHARS = 75
-BUTTON_VALUE_CHARS = 2000
 URL_CHARS = 3000
 TITLE_CHARS = 24  # of a modal
 
 _TODAY = timedelta(hours=20)  # at 02:00, "yesterday 23:10" is still tonight
-_BREAKS = re.compile(r"\s*[\r\n\u2028\u2029\x0b\x0c\x85]+\s*")
+_BREAKS = re.compile(r"[\r\n\u2028\u2029\x0b\x0c\x85]+")
 _UNSEEN = {"Cc", "Cf", "Cs", "Co"}
 _MENTION = re.compile(r"<(?=[!@#])")
-_EMOJI = re.compile(r":(?=[\w+'-]*[a-z][\w+'-]*:)", re.IGNORECASE)  # :fire: would become a picture
+_EMOJI = re.compile(r":(?=[\w+'-]{0,50}[a-z][\w+'-]{0,50}:)", re.IGNORECASE)  # :fire: would become a picture
 
 
 def clean(content: str, most: int = FALLBACK_CHARS, *, lines: bool = False) -> str:
