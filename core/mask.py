@@ -41,6 +41,7 @@ _VALUE = re.compile(
     r"""(?P<escaped>\\{1,7}["'])(?:(?!\\{1,7}["'])[^\n])*+
       | "(?P<double>(?:[^"\\\n]|\\.)*+)"? | '(?P<single>(?:[^'\\\n]|\\.)*+)'?
       | (?P<block>[|>][-+0-9]{0,2})[ \t]*+\n
+      | (?P<list>\[[^\[\]{}\n]{0,2000}+\])
       | (?P<bare>[^\s,;&"'<>{}\[\]()\\|]++)""",
     re.VERBOSE,
 )
@@ -56,9 +57,8 @@ _HARMLESS = re.compile(
     r"|/(?:var|etc|run|home|usr|opt|tmp|mnt|app|root|proc|dev|secrets?|data)(?:/.*)?)",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(
-    r"\$[({]|\$[A-Z_]{2,}+(?![\w-])|\{\{|%[sdvq](?!\w)"
-)  # "$(cat token)", "${TOKEN}", "{{ .token }}"
+# "$(cat token)", "${TOKEN}", "{{ .token }}"
+_REFERENCE = re.compile(r"\$[({]|\$[A-Z_]{2,}+(?![\w-])|\{\{|%[sdvq](?!\w)")
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -127,7 +127,8 @@ def _sounds_secret(text: str, name: re.Match[str], assignment: re.Match[str]) ->
         return is_sql or (not closing and re.search(r"(?<![\w-])--?[\w-]*$", before) is not None)
     if assignment["tag"]:
         return re.search(r"<[\w.:-]*$", before) is not None
-    if closing and re.match(r" [ \t]*[:=]+[ \t]*\w", text[assignment.end("closing") :][:20]):
+    at = assignment.end("closing")
+    if closing and re.match(r" [ \t]*[:=]+[ \t]*\w", text[at : at + 20]):
         return False  # volume "my-token" : secret "x" not found
     return _NAMES_THAT_ARE_WORDS.get(word, _always)(before, suffix, assignment)
 
@@ -172,11 +173,26 @@ def _secret_span(
         end = _block_end(text, name.start(), value.end())
         return value.start(), end, MASKED + "\n" * (end > value.end())
     start, end = value.span()
+    if assignment["closing"]:  # JSON and the like, which has to stay what it is
+        return _quoted_span(text, name, assignment, value)
+    if value["list"]:
+        return 0, 0, ""  # "token: [error] refused"
     if assignment["sep"] in (":", "=") and _begins_line(text, name.start()):
         end = _end_on_own_line(text, name, start, end)
     elif assignment["tag"]:
         end = _find(text, "<", start, end)
     return (0, 0, "") if _is_harmless(text[start:end], name, assignment) else (start, end, MASKED)
+
+
+def _quoted_span(
+    text: str, name: re.Match[str], assignment: re.Match[str], value: re.Match[str]
+) -> tuple[int, int, str]:
+    """The same for a number or a list after a name in quotes; what is written instead has its quotes."""
+    start, end = value.span()
+    masked = f"{assignment['closing']}{MASKED}{assignment['closing']}"
+    if value["list"]:
+        return (0, 0, "") if MASKED in value["list"] or value["list"] == "[]" else (start, end, f"[{masked}]")
+    return (0, 0, "") if _is_harmless(text[start:end], name, assignment) else (start, end, masked)
 
 
 def _is_harmless(value: str, name: re.Match[str], assignment: re.Match[str]) -> bool:

@@ -7,6 +7,7 @@ import re
 from core.secret_shapes import MASKED
 
 _PEM_EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+_QUOTE = re.compile(r"\\*[\"']")
 _KEY_LINE = re.compile(r"[A-Za-z0-9+/]{1,512}={0,2}|(?:Proc-Type|DEK-Info|Comment|Version): .*")
 _KEY_LINE_OF_LOG = re.compile(r".* [A-Za-z0-9+/]{40,512}={0,2}")
 
@@ -14,29 +15,58 @@ _KEY_LINE_OF_LOG = re.compile(r".* [A-Za-z0-9+/]{40,512}={0,2}")
 def mask_private_keys(text: str) -> str:
     """The text without PEM private keys: whole, on one line with escaped breaks, and cut off at either end."""
     kept: list[str] = []
-    inside = False
+    inside = False  # whether the line begins within a key
     for line in text.split("\n"):
-        edges = list(_PEM_EDGE.finditer(line))
-        if not edges:
-            if inside and _is_key_line(line):
-                continue
-            inside = False
-            kept.append(line)
+        if not _PEM_EDGE.search(line):
+            inside = inside and _is_key_line(line)
+            if not inside:
+                kept.append(line)
             continue
-        head = ""
-        if not inside and edges[0][1] == "BEGIN":
-            head = line[: edges[0].start()]
-        elif not inside:
-            shortest = 1  # the last line of a key may be short, the others are full
-            while kept and len(kept[-1]) >= shortest and _is_key_line(kept[-1]):
-                kept.pop()
-                shortest = 20
-        last = edges[-1]
-        tail = line[last.end() :] if last[1] == "END" else ""
-        if not inside or tail.strip():
-            kept.append(f"{head}{'' if inside else MASKED}{tail}")
-        inside = last[1] == "BEGIN"
+        began_inside = inside
+        masked, inside = _mask_line(line, inside, kept)
+        if masked.strip() or not began_inside:
+            kept.append(masked)
     return "\n".join(kept)
+
+
+def _mask_line(line: str, inside: bool, kept: list[str]) -> tuple[str, bool]:
+    """A line that keys begin or end in, without them, and whether it ends within one. May take lines off `kept`."""
+    said: list[str] = []
+    at = 0
+    for edge in _PEM_EDGE.finditer(line):
+        part = line[at : edge.start()]
+        if inside:
+            part = _from_quote(part)
+            inside = not part
+        if not inside and edge[1] == "BEGIN":
+            said += [part, MASKED]
+        elif not inside:  # the end of a key whose beginning was not seen
+            if at == 0:
+                _drop_key_lines(kept)
+            said += [_until_quote(part), MASKED]
+        inside = edge[1] == "BEGIN"
+        at = edge.end()
+    tail = _from_quote(line[at:]) if inside else line[at:]
+    return "".join([*said, tail]), inside and not tail
+
+
+def _drop_key_lines(kept: list[str]) -> None:
+    """Take back the lines of a key whose beginning was not seen; its last line may be short, the others are full."""
+    shortest = 1
+    while kept and len(kept[-1]) >= shortest and _is_key_line(kept[-1]):
+        kept.pop()
+        shortest = 20
+
+
+def _until_quote(head: str) -> str:
+    """What stands before the text that a key ends in: up to the quote that opens it."""
+    return head[: max(head.rfind('"'), head.rfind("'")) + 1]
+
+
+def _from_quote(tail: str) -> str:
+    """What stands after the text in which a key begins and does not end: from the quote that closes it."""
+    found = _QUOTE.search(tail)
+    return tail[found.start() :] if found else ""
 
 
 def _is_key_line(line: str) -> bool:

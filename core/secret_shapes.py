@@ -48,7 +48,7 @@ _WEBHOOK = re.compile(
 )
 # A port and a path follow the colon of "http://host:8080/?mail=a@b"; a password follows that of "redis://me:pw@host".
 _URL_PASSWORD = re.compile(
-    r"(?P<head>://[^\s:/@?#\"'<>\\]{0,200}:)(?!\d{1,5}(?:[/?#\s\"']|$))(?!\[masked\]@)"
+    r"(?P<head>://[^\s:/@?#\"'<>\\]{0,200}:)(?!//|\d{1,5}(?:[/?#\s\"']|$)|\[masked\])"
     r"(?:(?!://)[^\s\"'<>]){1,300}(?=@)"
 )
 _URL_TOKEN = re.compile(r"(?P<head>://)[A-Za-z0-9_-]{20,200}(?=@)")
@@ -58,14 +58,14 @@ _SIGNED_URL = re.compile(
 )
 _HEADER = re.compile(
     r"""(?P<head>(?<![\w-])(?:(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{0,20}(?:key|token))
-        \\{0,7}["']?[ \t]{0,4}(?P<sep>[:=])[ \t]{0,4}\\{0,7}["']?(?!\[masked\])(?:\[\\{0,7}["']?)?
-        (?:(?:bearer|basic|digest|negotiate|token|apikey)[ \t]{1,4})?+)
+        (?P<closing>\\{0,7}["'])?[ \t]{0,4}(?P<sep>[:=])[ \t]{0,4}(?P<opening>(?:\[[ \t]{0,4})?\\{0,7}["'])?
+        (?!\[masked\])(?:(?:bearer|basic|digest|negotiate|token|apikey)[ \t]{1,4})?+)
         (?!\[masked\])(?P<value>[^\s"'\\<$%{*][^"'\\\n]*+)""",
     re.IGNORECASE | re.VERBOSE,
 )
 # "Bearer abc123", not "bearer authentication": a credential holds a digit or ends in padding.
 _BEARER = re.compile(
-    r"(?P<head>(?<![\w-])(?:bearer|basic)[ \t]{1,4})(?=[A-Za-z._~+/-]{0,200}(?:\d|={1,2}(?!\w)))[\w.~+/=-]{8,}+",
+    r"(?P<head>(?<![\w-])(?:bearer|basic)[ \t]{1,4})(?=[A-Za-z._~+/-]{0,200}(?:\d|={1,2}(?![\w\[])))[\w.~+/=-]{8,}+",
     re.IGNORECASE,
 )
 _CURL_USER = re.compile(
@@ -106,12 +106,16 @@ def mask_shapes(text: str, lowered: str) -> str:
 
 
 def _header(match: re.Match[str]) -> str:
+    if match["closing"] and not match["opening"]:  # a number or true in JSON
+        return match[0]
     value: str = match["value"]
     first, rest = value.split(maxsplit=1)[0], ""
     if match["sep"] == "=":
         rest = value[len(first) :]
     # "authorization: user may not list pods" is a sentence, and a credential has no run of plain words.
     words = [word.strip(".,:;()") for word in value.split()]
-    if SAID_OF_SECRETS.fullmatch(words[0].lower()) or (len(words) > 1 and all(word.isalpha() for word in words[:2])):
+    if SAID_OF_SECRETS.fullmatch(words[0].lower()) or (
+        len(words) > 1 and all(word.isalpha() or word == MASKED for word in words[:2])
+    ):
         return match[0]
     return f"{match['head']}{MASKED}{rest}"

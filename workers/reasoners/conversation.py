@@ -88,7 +88,7 @@ class Conversation:
                 waits.append(title)
                 self._on_step(Step(title=title, status="running"))
 
-        latest = self._spent.started + 2 * self._budget.seconds  # a turn that began in time may end
+        latest = self._spent.started + 1.5 * self._budget.seconds  # a turn that began in time may end
         try:
             message = self._api.turn({**fixed, "messages": self._transcript.messages}, self._spent, latest, waiting)
         except Unreachable:

@@ -25,13 +25,8 @@ from workers.triage.reads import Deadline, read_each
 AT_ONCE = 12  # calls of one turn, as many as reads run at once
 _LONGEST_QUERY = 1_000
 _LONGEST_TITLE = 80  # of a step that people see
-_ODD_ANSWER = (
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    ArithmeticError,
-)  # what reading JSON of an unforeseen shape raises
+# What reading JSON of an unforeseen shape raises.
+_ODD_ANSWER = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 log = get_logger(__name__)
 
 
