@@ -29,6 +29,7 @@ from core.settings import Settings
 from sandbox.messages import Turn, write_script
 from workers.reasoners.budget import Budget
 from workers.reasoners.claude import ClaudeReasoner, preload
+from workers.tools.catalogue import TOOLS
 from workers.tools.registry import ToolContext, tool
 from workers.tools.results import Result
 
@@ -100,7 +101,7 @@ def overhead_ms(steps: int, calls: int, name: str, profile: cProfile.Profile | N
         )
         reasoner = ClaudeReasoner(
             settings, cluster=lambda _name: _Unused(), metrics=lambda _name: None, alerts=None, memory=_Unused(),  # type: ignore[arg-type, return-value]
-            tools=(small, big), budget=Budget(steps=steps + 10, context_tokens=10**9, cost_usd=10**9),
+            tools=(*TOOLS, small, big), budget=Budget(steps=steps + 10, context_tokens=10**9, cost_usd=10**9),
         )  # fmt: skip
         if profile:
             profile.enable()

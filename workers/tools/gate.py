@@ -128,6 +128,8 @@ class Gate:
         answers = {}
         for call_id, (tool, _, form) in ready.items():
             result = results[call_id]
+            if isinstance(result, ToolError) and result.what == call_id:  # late; people know it by its title
+                result = ToolError(titles[call_id], result.why)
             status = "failed" if isinstance(result, SreError) else "done"
             self._on_step(Step.model_validate({"title": titles[call_id], "status": status}))
             if isinstance(result, SreError):
