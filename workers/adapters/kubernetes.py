@@ -188,7 +188,7 @@ class KubernetesCluster:
         except (urllib3.ConnectTimeoutError, urllib3.NewConnectionError, urllib3.ProxyError) as error:
             raise Unreachable(f"{self._here()} cannot be reached; check the address and the network.") from error
         except urllib3.ReadTimeoutError as error:
-            raise ToolError(str(target), f"no answer within {READ_S:.0f} s") from error
+            raise ToolError(str(target), f"no answer within {READ_S:g} s") from error
         except (ApiException, urllib3.SSLError, OSError) as error:  # the client hides TLS trouble in an ApiException
             raise Unreachable(
                 f"{self._here()} fails the TLS check; check certificate-authority and the address."

@@ -82,10 +82,10 @@ def observe(
     nearness = firing.Nearness(known, subject, focus.targets)
     near = firing.ordered(fired, nearness)
     measures: Measures = {}
-    if metrics and (names := _read(answers, "metrics")):
+    if metrics and not isinstance(answers["metrics"], SreError):
         about = [alert for alert in near if nearness.of(alert) <= 1]
-        looker = Looker(metrics, frozenset(names), now, _began(drafts, focus, about, now))
-        measures = looker.tasks(measured(concerned(focus, drafts), snap, config), about[:_GRAPHED])
+        looker = Looker(metrics, frozenset(answers["metrics"]), now, _began(drafts, focus, about, now))
+        measures = looker.tasks(measured(concerned(focus, drafts), focus.dependencies, snap, config), about[:_GRAPHED])
     details = read_details(cluster, snap, focus, drafts, measures, deadline)
     missed = [unread(name, a) for name, a in answers.items() if isinstance(a, SreError) and name != "the cluster"]
     missed += [] if metrics else ["metrics (no PROMETHEUS_URL)"]

@@ -15,13 +15,17 @@ MOST = 4  # each costs Prometheus some six queries
 _KINDS = ("Deployment/", "StatefulSet/", "DaemonSet/", "Pod/", "Rollout/")
 
 
-def measured(places: Iterable[Place], snap: Snapshot, config: Config) -> list[Asked]:
-    """The first `MOST` of these workloads that may serve requests, with every name that metrics may know them by."""
+def measured(places: Iterable[Place], needed: frozenset[Place], snap: Snapshot, config: Config) -> list[Asked]:
+    """The first `MOST` of these workloads that may serve requests, with every name that metrics may know them by.
+
+    Args:
+        needed: Those that the others merely depend on.
+    """
     serving = [place for place in places if place[1].startswith(_KINDS)]
-    return [_asked(place, snap, config) for place in serving[:MOST]]
+    return [_asked(place, place not in needed, snap, config) for place in serving[:MOST]]
 
 
-def _asked(place: Place, snap: Snapshot, config: Config) -> Asked:
+def _asked(place: Place, is_meant: bool, snap: Snapshot, config: Config) -> Asked:
     namespace, owner = place
     name = owner.partition("/")[2]
     catalogued = [
@@ -35,4 +39,4 @@ def _asked(place: Place, snap: Snapshot, config: Config) -> Asked:
     }  # fmt: skip
     names = {name, *catalogued, *behind}
     names |= {f"{namespace}/{each}" for each in names}  # as a Prometheus operator names its jobs
-    return Asked(catalogued[0] if catalogued else name, namespace, owner, frozenset(names))
+    return Asked(catalogued[0] if catalogued else name, namespace, owner, frozenset(names), is_meant)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from workers.ports import Metrics, Series
 
 # Asked of Prometheus once; what fits is chosen below.
 WANTED = (
-    r".*(request|handled|http|rpc).*(_total|_count|_bucket|_requests)|container_cpu_usage_seconds_total"
+    r".*(request|handled|http|rpc).*(_total|_count|_bucket)|.*_requests|container_cpu_usage_seconds_total"
     r"|container_memory_working_set_bytes|container_cpu_cfs_(throttled_)?periods_total|kube_pod_container_resource_limits"
 )
 _COUNTER = re.compile(
@@ -48,6 +49,7 @@ class Asked:
     namespace: str
     owner: str  # "Deployment/checkout"
     names: frozenset[str]
+    is_meant: bool = True  # not merely one that the meant one depends on
 
     @property
     def pods(self) -> str:
@@ -86,7 +88,7 @@ def _likelihood(name: str) -> tuple[int, int, str]:
     return next((i for i, first in enumerate(_FIRST) if name.startswith(first)), len(_FIRST)), len(name), name
 
 
-def find_requests(metrics: Metrics, candidates: list[str], asked: Asked) -> Requests | None:
+def find_requests(metrics: Metrics, candidates: list[str], asked: Asked, at: datetime) -> Requests | None:
     """The first of these metrics that names the service in one of its labels, or else its pods; None when none does.
 
     Raises: ToolError, Unreachable.
@@ -95,13 +97,13 @@ def find_requests(metrics: Metrics, candidates: list[str], asked: Asked) -> Requ
         return None
     alternatives = "|".join(candidates)
     by = ", ".join(("__name__", *_NAMESPACES, *_OWN_NAMES, *_CODES))
-    rows = metrics.instant(f'count by ({by}) ({{__name__=~"{alternatives}"}})')
+    rows = metrics.instant(f'count by ({by}) ({{__name__=~"{alternatives}"}})', at)
     for metric in candidates:
         of_metric = [row.labels for row in rows if row.labels.get("__name__") == metric]
         if found := _named(metric, of_metric, asked):
             return found
     by = ", ".join(("__name__", *_CODES))
-    rows = metrics.instant(f'count by ({by}) ({{__name__=~"{alternatives}",pod=~"{asked.pods}"}})')
+    rows = metrics.instant(f'count by ({by}) ({{__name__=~"{alternatives}",pod=~"{asked.pods}"}})', at)
     for metric in candidates:
         if of_metric := [row.labels for row in rows if row.labels.get("__name__") == metric]:
             return Requests(metric, f'pod=~"{asked.pods}"', _errors(of_metric))

@@ -15,16 +15,20 @@ from core.incident import Alert
 from core.observation import Reading
 from workers.ports import Metrics, Series
 from workers.tools.graph import describe, number
+from workers.triage.evidence import cut
 from workers.triage.metricnames import Asked, Requests, counters, find_requests, histograms
 
 BACK = timedelta(hours=6)  # how far "before" goes
 STEP_S = 120
 WINDOW = "3m"  # of rates: three scrapes a minute apart
-FRESH_S = 600  # an older last point says nothing of now
+FRESH_S = 300  # two steps and some lateness; an older last point says nothing of now
 LONGEST_EXPRESSION = 4000
 _SLACK = timedelta(minutes=3)  # the trouble began somewhat before somebody noticed
 _COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
 _CONTAINERS = 'container!="",container!="POD"'
+
+
+Write = Callable[[float], str]
 
 
 @dataclass(frozen=True)
@@ -59,36 +63,42 @@ class Looker:
         for asked in services:
             found[f"requests of {asked.label}"] = partial(self._all, self._requests, asked)
             found[f"latency of {asked.label}"] = partial(self._all, self._latency, asked)
-            found[f"saturation of {asked.label}"] = partial(self._all, self._saturation, asked)
+            if asked.is_meant:
+                found[f"saturation of {asked.label}"] = partial(self._all, self._saturation, asked)
         for alert in alerts:
             if expression := expression_of(alert):
-                found[f"expression of {alert.name}"] = partial(self._expression, alert, expression)
+                found[f"expression of {alert.name} {alert.fingerprint}"] = partial(self._expression, alert, expression)
         return found
 
     def _all(self, kind: Callable[[Asked], Iterator[Read]], asked: Asked) -> list[Read]:
         return list(kind(asked))
 
     def _requests(self, asked: Asked) -> Iterator[Read]:
-        requests = find_requests(self.metrics, counters(self.names), asked)
+        requests = self._find(counters(self.names), asked)
         if requests is None:
             return
         rate = f"sum(rate({requests.select()}[{WINDOW}]))"
         served = self._look("request_rate", asked, rate, "requests a second")
         if served and requests.errors:
             failed = f"sum(rate({requests.select(requests.errors)}[{WINDOW}]))"
-            yield self._look("error_ratio", asked, f"{failed} / {rate}", "of requests fail", as_share=True) or _none(
+            yield self._look("error_ratio", asked, f"{failed} / {rate}", "of requests fail", _share) or _none(
                 "error_ratio", asked, f"{failed} / {rate}", "no request fails"
             )
         if served:
             yield served
 
+    def _find(self, candidates: list[str], asked: Asked) -> Requests | None:
+        """By what there is now, else by what there was before the trouble: a service that is down shows no metrics."""
+        found = find_requests(self.metrics, candidates, asked, self.now)
+        return found or find_requests(self.metrics, candidates, asked, self.began - _SLACK)
+
     def _latency(self, asked: Asked) -> Iterator[Read]:
-        buckets = find_requests(self.metrics, histograms(self.names), asked)
+        buckets = self._find(histograms(self.names), asked)
         if buckets is None:
             return
         unit = _unit(buckets)
         query = f"histogram_quantile(0.95, sum by (le) (rate({buckets.select()}[{WINDOW}]))){unit}"
-        if found := self._look("latency_p95_s", asked, query, "s for 95 % of requests"):
+        if found := self._look("latency_p95_s", asked, query, "for 95 % of requests", _time):
             yield found
 
     def _saturation(self, asked: Asked) -> Iterator[Read]:
@@ -102,12 +112,12 @@ class Looker:
             if {metric, "kube_pod_container_resource_limits"} <= self.names:
                 of_each = f"sum by (pod, container) ({used.format(f'{metric}{{{where},{_CONTAINERS}}}')})"
                 query = f"max({of_each} / {limits.format(where, resource)})"
-                if found := self._look(name, asked, query, f"{words}, in its fullest container", as_share=True):
+                if found := self._look(name, asked, query, f"{words}, in its fullest container", _share):
                     yield found
         periods, throttled = "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"
         if {periods, throttled} <= self.names:
             share = " / ".join(f"sum(rate({m}{{{where},{_CONTAINERS}}}[{WINDOW}]))" for m in (throttled, periods))
-            if found := self._look("cpu_throttled", asked, share, "of its CPU periods throttled", as_share=True):
+            if found := self._look("cpu_throttled", asked, share, "of its CPU periods throttled", _share):
                 yield found
 
     def _expression(self, alert: Alert, expression: str) -> list[Read]:
@@ -122,12 +132,12 @@ class Looker:
                 return [found]
         return []
 
-    def _look(self, name: str, asked: Asked, query: str, words: str, as_share: bool = False) -> Read | None:
+    def _look(self, name: str, asked: Asked, query: str, words: str, write: Write = number) -> Read | None:
         series = self.metrics.range(query, self.now - BACK, self.now, STEP_S)
-        return self._read(name, asked, query, series[0], words, as_share) if series else None
+        return self._read(name, asked, query, series[0], words, write) if series else None
 
     def _read(
-        self, name: str, asked: Asked, query: str, series: Series, words: str, as_share: bool = False
+        self, name: str, asked: Asked, query: str, series: Series, words: str, write: Write = number
     ) -> Read | None:
         points = [(at, value) for at, value in series.points if math.isfinite(value)]
         if not points:
@@ -136,7 +146,6 @@ class Looker:
         earlier = [value for at, value in points if at < turned]
         fresh = self.now.timestamp() - points[-1][0] <= FRESH_S
         now, before = points[-1][1] if fresh else None, median(earlier) if earlier else None
-        write = _share if as_share else number
         ended = "" if fresh else f"no data since {datetime.fromtimestamp(points[-1][0], UTC):%H:%M} UTC, last "
         against = f", {write(before)} before {self.began:%H:%M} UTC" if before is not None else ""
         said = f"{ended}{write(points[-1][1])} {words}{against}"
@@ -166,9 +175,8 @@ def _split(expression: str) -> tuple[str, str]:
         parsed: Any = promql_parser.parse(expression)
     except ValueError:
         return expression, ""
-    compares = isinstance(parsed, promql_parser.BinaryExpr) and str(parsed.op) in _COMPARISONS
-    if compares and isinstance(parsed.rhs, promql_parser.NumberLiteral):
-        return str(parsed.lhs), f"{parsed.op} {parsed.rhs}"
+    if isinstance(parsed, promql_parser.BinaryExpr) and str(parsed.op) in _COMPARISONS:
+        return str(parsed.lhs), cut(f"{parsed.op} {parsed.rhs}", 120)
     return expression, ""
 
 
@@ -177,6 +185,10 @@ def _unit(buckets: Requests) -> str:
     if "milli" in buckets.metric or "_ms_" in buckets.metric:
         return " / 1e3"
     return " / 1e6" if "micro" in buckets.metric or "_us_" in buckets.metric else ""
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def _share(ratio: float) -> str:
