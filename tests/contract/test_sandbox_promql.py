@@ -268,7 +268,7 @@ def answer(url: str, path: str, **params: str) -> tuple[int, object]:
 
 
 @dataclass(frozen=True, eq=False)
-class Close:
+class Close:  # noqa: PLW1641 - never hashed
     """A number that equals what differs from it only by the order in which floats were added."""
 
     value: float
