@@ -99,19 +99,20 @@ async def running(
     }  # fmt: skip
     settings = load_settings(environment)
     records = await asyncio.to_thread(open_records, settings)
-    children: list[subprocess.Popen[bytes]] = []
+    children: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for args in PROCESSES:
-            with (folder / f"{'-'.join(args)}.log").open("wb") as log:
+            name = " ".join(args)
+            with (folder / f"{name}.log").open("wb") as log:
                 command = [sys.executable, "-m", "bot.cli", *args]
-                children.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))  # noqa: ASYNC220
+                children[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: ASYNC220
         if not await _until(lambda: _ready(children, records, folder), START_S) or not await _serves(port):
-            raise Unreachable(f"The bot's processes did not start within {START_S:.0f} s. {_last_words(folder)}")
+            raise Unreachable(f"The bot's processes did not start within {START_S:.0f} s.")
         yield slack, company, records
     finally:
-        for child in children:
+        for child in children.values():
             child.terminate()
-        for child in children:
+        for child in children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(child.wait, 10)
             child.kill()
@@ -128,10 +129,10 @@ _KEPT = frozenset({
 })  # fmt: skip
 
 
-def _ready(children: list[subprocess.Popen[bytes]], records: Records, folder: Path) -> bool:
-    for child in children:
+def _ready(children: dict[str, subprocess.Popen[bytes]], records: Records, folder: Path) -> bool:
+    for name, child in children.items():
         if child.poll() is not None:
-            raise Unreachable(f"One of the bot's processes ended at once. {_last_words(folder)}")
+            raise Unreachable(f"The bot's process {name!r} ended at once: {_last_words(folder / f'{name}.log')}")
     return int(records.redis.scard("rq:workers")) >= 2
 
 
@@ -197,9 +198,9 @@ def _verdict(scenario: Scenario, ended: object, took_s: float, breaches: list[st
     return f"It did not end as it should ({wanted}) within {END_S:.0f} s."
 
 
-def _last_words(folder: Path) -> str:
-    lines = [path.read_text("utf-8", "replace").splitlines()[-1:] for path in sorted(folder.glob("*.log"))]
-    return " ".join(line[0][:300] for line in lines if line)
+def _last_words(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines()
+    return lines[-1][:500] if lines else "it said nothing."
 
 
 def _say(line: str) -> None:

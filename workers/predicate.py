@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from core.model import Model
 from core.observation import Condition
 
-
-class Regex(Protocol):
-    """A compiled pattern; matching takes time linear in the text, whatever the pattern."""
-
-    def search(self, text: str) -> Any: ...
+LONGEST_SEARCH_S = 0.05  # an honest pattern needs microseconds for a log line
 
 
-@lru_cache(maxsize=2000)
-def compiled(pattern: str) -> Regex:
-    """The pattern, case-insensitive, by RE2: log lines are foreign text, and backtracking would let one hang us.
+class Regex:
+    """A compiled pattern, case-insensitive. Log lines are foreign text, and a pattern that backtracks over one would
+    hang us: a search that takes too long has found nothing."""
 
-    Raises: ValueError with RE2's reason.
-    """
-    import re2
+    def __init__(self, pattern: str) -> None:
+        """Raises: ValueError with the reason."""
+        import regex
 
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    try:
-        regex: Regex = re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0]
-        raise ValueError(
-            f"not a regular expression: {reason.decode() if isinstance(reason, bytes) else reason}"
-        ) from error
-    return regex
+        try:
+            self._pattern: Any = regex.compile(pattern, regex.IGNORECASE)
+        except regex.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+
+    def search(self, text: str) -> Any:
+        """The first match, or None."""
+        try:
+            return self._pattern.search(text, timeout=LONGEST_SEARCH_S)
+        except TimeoutError:
+            return None
+
+
+compiled = lru_cache(maxsize=2000)(Regex)
 
 
 def _check_pattern(pattern: str) -> str:
