@@ -85,8 +85,9 @@ def _trouble(seen: Seen, scope: Scope) -> Iterator[Claim]:
         for reading in filter(deviates, seen.readings(place)):
             yield Claim(text=f"{clean(reading.service)}: {figure(reading)}", evidence=reading.evidence)
     for workload in _workloads(seen, scope):
-        if workload.ready < workload.desired and not _rolling(seen, workload):
-            yield Claim(text=_standing(seen, workload), evidence=workload.evidence)
+        told = seen.problems_of((workload.namespace, workload.owner))
+        if workload.ready < workload.desired and not told and not _rolling(seen, workload):
+            yield Claim(text=f"{bare(workload.owner)}: {_standing(seen, workload)}", evidence=workload.evidence)
 
 
 def _unread(seen: Seen) -> bool:

@@ -96,10 +96,11 @@ def rollout(change: Change, now: datetime) -> str:
 
 
 def field_change(field: FieldChange) -> str:
-    """ "image 1.8.3 → 1.8.4", "env CART_URL added"."""
+    """ "image 1.8.3 → 1.8.4", "memory limit 64Mi added", "env CART_URL added"."""
     name = clean(field.field, 60)
     if field.before is None or field.after is None:
-        return f"{name} {field.verb}"
+        value = clean(field.after or field.before or "", 80)
+        return f"{name}{f' {value}' if value else ''} {field.verb}"
     before, after = clean(field.before, 80), clean(field.after, 80)
     repository, _, tag = before.rpartition(":")
     if field.field == "image" and repository and after.startswith(repository + ":"):
