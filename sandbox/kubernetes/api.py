@@ -17,6 +17,7 @@ from sandbox.kubernetes.metrics import Usage, metrics_objects
 from sandbox.kubernetes.objects import Objects
 from sandbox.kubernetes.reads import Watch, chooser, list_page, read_log
 from sandbox.kubernetes.resources import METRICS, SERVED, VERSION, Json, Resource, api_groups, api_resources
+from sandbox.kubernetes.tables import TABLE, table
 from sandbox.kubernetes.writes import Writer, read_body, scale_of
 
 WATCH_S = 1800.0  # the longest that a watch lasts without a timeout of its own
@@ -90,7 +91,8 @@ class KubernetesApi:
         if target.name:
             if resource.group_version == METRICS:
                 return _json(self._metrics_of(target))
-            return _json(self._writer().get(resource, target.namespace or "", target.name))
+            found = self._writer().get(resource, target.namespace or "", target.name)
+            return self._shown(request, resource, found, [found], {"resourceVersion": ""})
         if query.get("watch") in ("true", "1"):
             return await self._watch(request, target)
         if resource.group_version == METRICS:
@@ -98,7 +100,16 @@ class KubernetesApi:
         else:
             items = self._objects.list(resource.plural, target.namespace)
         oldest = self._objects.changes[0].version - 1 if self._objects.changes else 0
-        return _json(list_page(resource, items, query, self._objects.version, oldest))
+        page = list_page(resource, items, query, self._objects.version, oldest)
+        return self._shown(request, resource, page, page["items"], page["metadata"])
+
+    def _shown(
+        self, request: web.Request, resource: Resource, body: Json, items: list[Json], meta: Json
+    ) -> web.Response:
+        """The answer as it is, or as the table that kubectl asks for."""
+        if TABLE in request.headers.get("Accept", "") and resource.group_version != METRICS:
+            return _json(table(resource.plural, items, meta, self._now()))
+        return _json(body)
 
     def _metrics_of(self, target: Target) -> Json:
         found = metrics_objects(target.resource, target.namespace, self._usage(), self._now())

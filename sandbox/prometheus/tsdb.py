@@ -35,7 +35,7 @@ class Series:
         """Times and values from `start` to `end`, both included, without the marks of an end."""
         first, last = bisect_left(self.times, start), bisect_right(self.times, end)
         times, values = self.times[first:last], self.values[first:last]
-        if any(math.isnan(v) for v in values):
+        if math.isnan(sum(values)):
             kept = [(t, v) for t, v in zip(times, values, strict=True) if not math.isnan(v)]
             return [t for t, _ in kept], [v for _, v in kept]
         return times.tolist(), values.tolist()

@@ -288,10 +288,11 @@ def test_the_three_patches_change_what_they_say(operator: client.ApiClient) -> N
     assert refusal(raised)[0] == 400
 
     settings = operator.configuration
+    token = settings.get_api_key_with_prefix("BearerToken")
     merged = requests.patch(
         f"{settings.host}/apis/apps/v1/namespaces/shop/deployments/checkout?dryRun=All",
         data=json.dumps({"metadata": {"labels": {"app": None, "team": "shop"}}}),
-        headers={"Content-Type": "application/merge-patch+json", "Authorization": settings.get_api_key_with_prefix("BearerToken")},
+        headers={"Content-Type": "application/merge-patch+json", "Authorization": token},
         verify=settings.ssl_ca_cert, timeout=5,
     ).json()  # fmt: skip
     assert merged["metadata"]["labels"] == {"team": "shop"}
@@ -460,3 +461,20 @@ def test_a_watch_from_before_what_is_kept_is_gone(reader: client.ApiClient) -> N
         ):
             pass
     assert raised.value.status == 410
+
+
+def test_kubectl_gets_the_tables_it_prints(company: Company, reader: client.ApiClient) -> None:
+    settings = reader.configuration
+    company.inject(BAD_DEPLOY)
+    name = wait_until(lambda: crashing(company))
+    token = settings.get_api_key_with_prefix("BearerToken")
+    headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "Authorization": token}
+    address = f"{settings.host}/api/v1/namespaces/shop/pods"
+    answer = requests.get(address, headers=headers, verify=settings.ssl_ca_cert, timeout=5).json()
+    assert (answer["kind"], answer["apiVersion"]) == ("Table", "meta.k8s.io/v1")
+    assert [c["name"] for c in answer["columnDefinitions"]][:4] == ["Name", "Ready", "Status", "Restarts"]
+    row = next(r for r in answer["rows"] if r["object"]["metadata"]["name"] == name)
+    assert row["cells"][:3] == [name, "0/1", "CrashLoopBackOff"]
+    for kind in ("nodes", "namespaces"):
+        found = requests.get(f"{settings.host}/api/v1/{kind}", headers=headers, verify=settings.ssl_ca_cert, timeout=5)
+        assert found.json()["kind"] == "Table"
