@@ -100,7 +100,7 @@ class KubernetesCluster:
         return self._read(path, query, target).decode("utf-8", "replace")
 
     def may(self, verb: str, group: str, resource: str) -> bool:
-        """Whether these credentials allow it: the API's own answer, which anybody may ask for and which changes nothing.
+        """Whether these credentials allow it: the API's own answer, which anybody may ask for and changes nothing.
 
         Raises: ToolError, Unreachable.
         """
@@ -113,7 +113,7 @@ class KubernetesCluster:
         }  # fmt: skip
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         target = Target("permissions", None, None, None)
-        status, _, body = self._translated(path, {}, target, review)
+        status, _, body = self._request(path, {}, target, review)
         if status not in (200, 201):
             raise self._refusal(status, body, target)
         return bool(orjson.loads(body).get("status", {}).get("allowed"))
@@ -154,15 +154,17 @@ class KubernetesCluster:
             raise _Expired
         raise self._refusal(status, body, target)
 
-    def _request(self, path: str, query: dict[str, str | int], target: Target) -> tuple[int, Any, bytes]:
+    def _request(
+        self, path: str, query: dict[str, str | int], target: Target, review: dict[str, Any] | None = None
+    ) -> tuple[int, Any, bytes]:
         from urllib3.exceptions import ProtocolError
 
         try:
-            return self._translated(path, query, target)
+            return self._translated(path, query, target, review)
         except ProtocolError:
             # The server may close a kept connection just as it is used again: ask once more.
             try:
-                return self._translated(path, query, target)
+                return self._translated(path, query, target, review)
             except ProtocolError as error:
                 raise ToolError(str(target), "the connection broke off") from error
 

@@ -52,7 +52,6 @@ class Focus:
 
     def __init__(self, subject: Subject, config: Config, snap: Snapshot) -> None:
         self._snap = snap
-        self._namespace = subject.namespace
         self._by_name = _index(snap)
         self.targets = frozenset(self._targets(subject, config))
         needed = {place for name in _needs(subject.service, config) for place in self._catalogued(name, config)}
@@ -70,57 +69,52 @@ class Focus:
                 return distance
         return 2 if draft.namespace in self._namespaces else 3
 
-    def _targets(self, subject: Subject, config: Config) -> Iterator[Place]:
-        """What is named: the target, else the service, else any name in the text that the cluster has."""
-        if subject.service in config.services:
-            yield from self._catalogued(str(subject.service), config)
-        named = (
-            set(self._named(subject.target.partition("/")[2], subject.target.partition("/")[0]))
-            if subject.target
-            else set()
-        )
-        if not named and subject.service and subject.service not in config.services:
-            named = set(self._named(subject.service))
-        yield from named
-        if not named and subject.service not in config.services:
-            for word in set(_WORD.findall(subject.text.lower())):
-                yield from self._named(word)
+    def _targets(self, subject: Subject, config: Config) -> set[Place]:
+        """What is named: the catalogue's service and the target, else the service, else any name in the text."""
+        found = set(self._catalogued(subject.service, config)) if subject.service in config.services else set()
+        if subject.target:
+            kind, _, name = subject.target.partition("/")
+            found |= set(self._named(name, kind, subject.namespace))
+        if not found and subject.service:
+            found |= set(self._named(subject.service, "", subject.namespace))
+        if not found:
+            words = set(_WORD.findall(subject.text.lower()))
+            found |= {place for word in words for place in self._named(word, "", subject.namespace)}
+        return found
 
     def _catalogued(self, service: str, config: Config) -> Iterator[Place]:
         known = config.services[service]
-        for workload in known.workloads or ():
+        for workload in known.workloads or (f"/{service}",):
             kind, _, name = workload.partition("/")
-            yield from (p for p in self._named(name, kind) if known.namespace in (None, p[0]))
-        if not known.workloads:
-            yield from (p for p in self._named(service) if known.namespace in (None, p[0]))
+            yield from self._named(name, kind, known.namespace)
 
-    def _named(self, name: str, kind: str = "") -> Iterator[Place]:
-        """The owners of every workload, service or pod of that name; of that kind, if one is said."""
+    def _named(self, name: str, kind: str, namespace: str | None) -> Iterator[Place]:
+        """The owners of every workload, service or pod of that name; of that kind and in that namespace, if said."""
         for its_kind, obj in self._by_name.get(name, ()):
-            if kind not in ("", its_kind) or self._namespace not in (None, "", namespace_of(obj)):
+            if kind not in ("", its_kind) or namespace not in (None, "", namespace_of(obj)):
                 continue
             if its_kind == "Service":
                 yield from ((namespace_of(obj), f"Service/{name_of(obj)}"), *self._behind(obj))
             else:
                 yield namespace_of(obj), self._snap.owners.top(its_kind, obj)
         if kind == "Pod" and name not in self._by_name:
-            yield from self._once_had(name)
+            yield from self._once_had(name, namespace)
         if kind and kind not in _KINDS:
-            yield "" if f"{kind}/".startswith(_CLUSTER_WIDE) else self._namespace or "", f"{kind}/{name}"
+            yield "" if f"{kind}/".startswith(_CLUSTER_WIDE) else namespace or "", f"{kind}/{name}"
 
     def _behind(self, service: Obj) -> Iterator[Place]:
         return iter({(namespace_of(pod), self._snap.owner_of(pod)) for pod in selected(service, self._snap)})
 
-    def _once_had(self, pod_name: str) -> Iterator[Place]:
+    def _once_had(self, pod_name: str, namespace: str | None) -> Iterator[Place]:
         """The workload of a pod that is gone: the one with the longest name that the pod's begins with."""
         fitting = [
             (len(name_of(w)), namespace_of(w), self._snap.owners.top(kind, w))
             for resource, kind in _WORKLOADS for w in self._snap.all(resource)
-            if pod_name.startswith(f"{name_of(w)}-") and self._namespace in (None, "", namespace_of(w))
+            if pod_name.startswith(f"{name_of(w)}-") and namespace in (None, "", namespace_of(w))
         ]  # fmt: skip
         if fitting:
-            _, namespace, owner = max(fitting)
-            yield namespace, owner
+            _, where, owner = max(fitting)
+            yield where, owner
 
 
 def _index(snap: Snapshot) -> dict[str, list[tuple[str, Obj]]]:

@@ -181,7 +181,7 @@ def _died(pod: Obj, snap: Snapshot) -> Iterator[Draft]:
     for status, _ in statuses_of(pod):
         dead = death(status, specs.get(status.get("name"), {}))
         if dead and (dead.condition == "OOMKilled" or not controller_of(pod)):
-            message = sentence(dead.message, "its restart policy is Never")
+            message = sentence(dead.message, "it is not started again")
             yield _draft(pod, snap, dead.condition, message, container=dead.container, since=_ended_at(pod))
 
 

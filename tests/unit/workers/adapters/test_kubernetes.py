@@ -34,10 +34,16 @@ class Api:
         self.route: Route = lambda path, query: said(404, {})
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.headers: list[dict[str, str]] = []
+        self.reviewed: list[dict[str, str]] = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                outer.reviewed.append(json.loads(self.rfile.read(length))["spec"]["resourceAttributes"])
+                self.do_GET()
 
             def do_GET(self) -> None:
                 url = urlsplit(self.path)
@@ -54,7 +60,11 @@ class Api:
             def log_message(self, *_args: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_args: object) -> None:
+                """A client that hung up is not worth a word."""
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -308,3 +318,11 @@ def test_logs_ask_for_the_last_lines_of_the_run_before(api: Api, cluster: Kubern
     [(path, query)] = api.asked
     assert path == f"{PODS}/web-1/log"
     assert query == {"container": "app", "tailLines": "20", "limitBytes": "262144", "previous": "true"}
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_is_allowed_is_asked_of_the_api_itself(api: Api, cluster: KubernetesCluster, allowed: bool) -> None:
+    api.route = lambda path, query: said(201, {"status": {"allowed": allowed}})
+
+    assert cluster.may("list", "apps", "deployments") is allowed
+    assert api.reviewed == [{"verb": "list", "group": "apps", "resource": "deployments"}]

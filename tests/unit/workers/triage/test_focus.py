@@ -76,6 +76,19 @@ def test_the_target_comes_first_then_what_it_needs_then_its_neighbours() -> None
     assert owners(seen) == ["Deployment/checkout", "Deployment/payments", "Deployment/aaa"]
 
 
+def test_what_the_catalogue_says_is_needed_is_looked_at_in_its_own_namespace() -> None:
+    payments = deployment("payments", ready=1)
+    payments["metadata"]["namespace"] = "billing"
+    pod = pod_of(payments, looping())
+    pod["metadata"]["namespace"] = "billing"
+    subject = Subject(text="", namespace="shop", service="checkout")
+    spaces = [make("Namespace", name, None) for name in ("shop", "billing", "books")]
+
+    seen = observed(subject, *broken("aaa"), calling("checkout"), payments, pod, *spaces)
+
+    assert owners(seen) == ["Deployment/payments", "Deployment/aaa"]
+
+
 @pytest.mark.parametrize(
     "subject",
     [

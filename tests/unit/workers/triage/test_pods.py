@@ -233,7 +233,7 @@ def test_a_bare_pod_that_failed_is_told_of_for_a_day() -> None:
     status = running(ready=False, phase="Failed", state=ended(3, ago_s=60))
     old = running(ready=False, phase="Failed", state=ended(3, ago_s=100_000))
 
-    assert "exited with 3 (Error); its restart policy is Never" in only(pod_of(None, status)).message
+    assert "exited with 3 (Error); it is not started again" in only(pod_of(None, status)).message
     assert found(pod_of(None, old)) == []
 
 
