@@ -74,6 +74,10 @@ METRICS = "metrics.k8s.io/v1beta1"  # computed when asked for, never stored
 STORED = {r.plural: r for r in RESOURCES if r.group_version != METRICS}
 SERVED = {(r.group_version, r.plural): r for r in RESOURCES}
 GROUP_VERSIONS = tuple(dict.fromkeys(r.group_version for r in RESOURCES if r.group))
+_FOREIGN = {  # subresources whose body is a kind of another group
+    "scale": ("Scale", {"group": "autoscaling", "version": "v1"}),
+    "eviction": ("Eviction", {"group": "policy", "version": "v1"}),
+}
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
 
@@ -97,8 +101,8 @@ def api_resources(group_version: str) -> Json | None:
         listed.append(_entry(r.plural, r.kind, r.namespaced, verbs, r.short))
         for sub in r.subresources:
             verbs = {"log": ["get"], "eviction": ["create"]}.get(sub, ["get", "patch", "update"])
-            kind = {"scale": "Scale", "eviction": "Eviction"}.get(sub, r.kind)
-            listed.append(_entry(f"{r.plural}/{sub}", kind, r.namespaced, verbs, ()))
+            kind, where = _FOREIGN.get(sub, (r.kind, {}))
+            listed.append(_entry(f"{r.plural}/{sub}", kind, r.namespaced, verbs, ()) | where)
     if not listed:
         return None
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}

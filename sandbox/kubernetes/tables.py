@@ -121,8 +121,8 @@ def table(plural: str, items: list[Json], meta: Json, now: float) -> Json:
         for name, level, _ in columns
     ]
     head: Json = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-    rows = [
-        {"cells": [cell(found, now) for _, _, cell in columns], "object": {**head, "metadata": found["metadata"]}}
+    rows: list[Json] = [
+        {"cells": [cell(found, now) for _, _, cell in columns], "object": head | {"metadata": found["metadata"]}}
         for found in items
     ]
     return {

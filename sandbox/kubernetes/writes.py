@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.kubernetes import patches
-from sandbox.kubernetes.bookkeeping import selected
+from sandbox.kubernetes.bookkeeping import selected, step_budget
 from sandbox.kubernetes.errors import (
     Refusal,
     already_exists,
@@ -127,19 +127,27 @@ class Writer:
     def evict(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         """Delete a pod if its disruption budgets allow it. Raises: Refusal (404, 429)."""
         pod = self.get(resource, namespace, name)
-        for budget in self.objects.list("poddisruptionbudgets", namespace):
-            covered = selected(self.objects, namespace, budget["spec"]["selector"]["matchLabels"])
-            if pod in covered and not budget["status"]["disruptionsAllowed"]:
-                needs = budget["status"]["desiredHealthy"]
-                cause = {
-                    "reason": "DisruptionBudget",
-                    "message": f"The disruption budget {budget['metadata']['name']} needs {needs} healthy pods "
-                    f"and has {budget['status']['currentHealthy']} currently",
-                }
-                message = "Cannot evict pod as it would violate the pod's disruption budget."
-                raise Refusal(429, "TooManyRequests", message, causes=[cause])
+        budgets = [b for b in self.objects.list("poddisruptionbudgets", namespace) if pod in self._covered(b)]
+        for budget in budgets:
+            if not budget["status"]["disruptionsAllowed"]:
+                raise _too_many_disruptions(budget)
         self.delete(resource, namespace, name, body.get("deleteOptions") or {})
+        for budget in budgets:  # at once, so that the next eviction meets what is left
+            step_budget(self.objects, budget, self.now)
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+    def _covered(self, budget: Json) -> list[Json]:
+        return selected(self.objects, budget["metadata"]["namespace"], budget["spec"]["selector"]["matchLabels"])
+
+
+def _too_many_disruptions(budget: Json) -> Refusal:
+    status = budget["status"]
+    words = (
+        f"The disruption budget {budget['metadata']['name']} needs {status['desiredHealthy']} healthy pods "
+        f"and has {status['currentHealthy']} currently"
+    )
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    return Refusal(429, "TooManyRequests", message, causes=[{"reason": "DisruptionBudget", "message": words}])
 
 
 def scale_of(workload: Json) -> Json:
