@@ -238,6 +238,9 @@ async def bot(slack: Slack, mode: str, folder: Path, workers: bool) -> AsyncIter
             stack.enter_context(process(["-m", "bot.cli", "worker", "investigate", "notify"], environment))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             await _until_ready(session, port)
+            async with asyncio.timeout(120):
+                while workers and not records.redis.scard("rq:workers:investigate"):
+                    await asyncio.sleep(0.1)
             url = f"http://127.0.0.1:{port}/slack/events"
             yield (await by_socket(slack) if mode == "socket" else by_http(session, url)), records
 

@@ -26,6 +26,7 @@ from core.redis import release
 log = get_logger(__name__)
 
 THREADS = 32  # of the HTTP server
+CONNECTION_LIMIT = 1000  # of waitress's 100, kept-alive ones that idle leave none: requests then waited for 34 s
 DRAIN_S = 5.0  # Kubernetes kills 30 s after SIGTERM
 REDIS_TIMEOUT_S = 0.8  # twice, with the retry: of a stuck Redis people are told within the 3 s that Slack gives
 _POLL_S = 0.02
@@ -67,6 +68,7 @@ class Web:
         self._server = waitress.create_server(
             http, map=self._sockets, sockets=[listener], threads=THREADS, ident=None,
             max_request_body_size=LARGEST_BODY, channel_timeout=60, asyncore_use_poll=True,
+            connection_limit=CONNECTION_LIMIT,
         )  # fmt: skip
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every short line
         self._records.queues.waiting("notify")  # loads the queue's library now, not in the first request

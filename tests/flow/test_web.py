@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,13 @@ def test_a_redis_that_hangs_is_told_of_before_slack_gives_up(start: Starter, tmp
     assert (outcome.body or {})["text"] == "I cannot reach my records, so I have taken nothing; try again in a minute."
     face.web.stop()
     release(settings, client)
+
+
+def test_connections_that_idle_keep_nobody_waiting(start: Starter) -> None:
+    face = start("none")
+    with ExitStack() as stack:
+        for _ in range(200):
+            idle = stack.enter_context(socket.create_connection(("127.0.0.1", face.web.port), timeout=5))
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(100).startswith(b"HTTP/1.1 200")
+        assert face.get("/healthz").status_code == 200
