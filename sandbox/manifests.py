@@ -47,7 +47,15 @@ def template(service: Service, release: Release) -> Json:
         probe = {"httpGet": {"path": "/healthz", "port": service.port, "scheme": "HTTP"}, "periodSeconds": 5}
         container["readinessProbe"] = {**probe, "failureThreshold": 3, "successThreshold": 1, "timeoutSeconds": 1}
     labels = {"app": service.name, "app.kubernetes.io/name": service.name, "app.kubernetes.io/part-of": "shop"}
-    return {"metadata": {"labels": labels}, "spec": pod_spec(container)}
+    spec = pod_spec(container)
+    if service.kind == "StatefulSet":
+        spec["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": claim_name(service)}}]
+        container["volumeMounts"] = [{"name": "data", "mountPath": "/var/lib/postgresql/data"}]
+    return {"metadata": {"labels": labels}, "spec": spec}
+
+
+def claim_name(service: Service) -> str:
+    return f"data-{service.name}-0"
 
 
 def pod_spec(container: Json, restart: str = "Always") -> Json:
@@ -143,13 +151,9 @@ def _apply_service(objects: Objects, service: Service, now: float) -> None:
 
 
 def _apply_stateful(objects: Objects, service: Service, meta: Json, spec: Json, born: float) -> None:
-    claim = f"data-{service.name}-0"
+    claim = claim_name(service)
     spec |= {"serviceName": service.name, "podManagementPolicy": "OrderedReady",
              "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}  # fmt: skip
-    volume = {"name": "data", "persistentVolumeClaim": {"claimName": claim}}
-    spec["template"]["spec"]["volumes"] = [volume]
-    mounts = [{"name": "data", "mountPath": "/var/lib/postgresql/data"}]
-    spec["template"]["spec"]["containers"][0]["volumeMounts"] = mounts
     put(objects, "statefulsets", {"metadata": meta, "spec": spec}, born)
     size = {"storage": "50Gi"}
     put(objects, "persistentvolumeclaims", {

@@ -54,8 +54,9 @@ def _refusal(service: Service, container: Json) -> tuple[str, ...]:
     for name, value in env.items():
         if re.search("_(URL|ADDR)$", name) and (why := _unusable(value)):
             return _WORDS[service.software](name, value, why)
-    for name in (n for n, _ in service.env if n not in env):
-        if not any(other.partition("_")[0] == name.partition("_")[0] for other in env):
+    subjects = {name.partition("_")[0] for name in env}  # CART_URL may take the place of CART_ADDR
+    for name, _ in service.env:
+        if name.partition("_")[0] not in subjects:
             return _WORDS[service.software](name, "", "required variable is not set")
     return ()
 

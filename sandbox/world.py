@@ -36,7 +36,7 @@ class World:
         self.time = start
         self.objects = Objects()
         self.kubelet = Kubelet(self.objects)
-        self._undone: list[Json] = []  # Deployments before each injected fault, oldest first
+        self._before_faults: list[Json] = []  # Deployments as each fault found them, oldest first
         self._seen = (0, start)
         self._live_until_now()
 
@@ -53,12 +53,12 @@ class World:
 
     def inject(self, fault: Rollout) -> None:
         """Begin a fault. Raises: LookupError when what it changes is not there."""
-        self._undone.append(fault.apply(self.objects, self.time))
+        self._before_faults.append(fault.apply(self.objects, self.time))
 
     def heal(self) -> None:
         """Undo every injected fault."""
-        while self._undone:
-            restore(self.objects, self._undone.pop(), self.time)
+        while self._before_faults:
+            restore(self.objects, self._before_faults.pop(), self.time)
 
     def ready(self) -> Counter[str]:
         """Ready pods by service."""
@@ -119,9 +119,7 @@ class World:
             plural = f"{service.kind.lower()}s"
             body = copy.deepcopy(self.objects.find(plural, NAMESPACE, service.name) or {})
             body["metadata"].setdefault("annotations", {})["kubernetes.io/change-cause"] = release.note
-            volumes = body["spec"]["template"]["spec"].get("volumes")
-            if not volumes:  # a StatefulSet of one release keeps the volumes that it was made with
-                body["spec"]["template"] = template(service, release)
+            body["spec"]["template"] = template(service, release)
             workload = self.objects.put(plural, body, at)
             if service.kind == "StatefulSet":
                 step_stateful_set(self.objects, workload, at)
@@ -149,7 +147,7 @@ class World:
             if "deletionTimestamp" in pod["metadata"]:
                 self.objects.remove("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
             elif "nodeName" not in pod["spec"]:
-                self.kubelet.settle(schedule(self.objects, pod, at), at, at)
+                self.kubelet.settle(schedule(self.objects, pod, at), at)
 
     def _run_batch(self, due: float) -> None:
         for cron_job in self.objects.list("cronjobs"):

@@ -39,7 +39,7 @@ def step_cron_job(objects: Objects, cron_job: Json, now: float) -> None:
     limits = ((done, spec.get("successfulJobsHistoryLimit", 3)), (failed, spec.get("failedJobsHistoryLimit", 1)))
     for held, limit in limits:
         for job in held[: max(0, len(held) - limit)]:
-            _forget(objects, job)
+            objects.remove("jobs", job["metadata"]["namespace"], job["metadata"]["name"])
 
 
 def _due(schedule: str, now: float) -> float:
@@ -89,9 +89,3 @@ def step_job(objects: Objects, job: Json, now: float) -> None:
 
 def _ended(job: Json) -> bool:
     return bool(job.get("status", {}).get("conditions"))
-
-
-def _forget(objects: Objects, job: Json) -> None:
-    for pod in list(objects.owned("pods", job)):
-        objects.remove("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
-    objects.remove("jobs", job["metadata"]["namespace"], job["metadata"]["name"])

@@ -5,17 +5,15 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sandbox import programs
 from sandbox.kubernetes.events import record
 from sandbox.kubernetes.objects import Objects, stamp
 from sandbox.kubernetes.resources import Json
 from sandbox.kubernetes.workloads import condition, is_going
 from sandbox.logs import Log, first_words
-from sandbox.programs import Run
+from sandbox.programs import Run, start
 from sandbox.services import is_in_registry
 
 PULL_S = 0.4
@@ -42,8 +40,8 @@ class Life:
 class Kubelet:
     """All nodes at once."""
 
-    def __init__(self, objects: Objects, start: Callable[[Json], Run] = programs.start) -> None:
-        self._objects, self._start = objects, start
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
         self.lives: dict[tuple[str, str], Life] = {}  # by the pod's uid and the container's name
         self._stopping: dict[str, float] = {}  # by the pod's uid: since when
         self._quiet: dict[str, tuple[str, float]] = {}  # by the pod's uid: until when nothing is due in this version
@@ -67,20 +65,20 @@ class Kubelet:
         due = min(_due(self.lives[uid, c["name"]], now) for c in pod["spec"]["containers"])
         self._quiet[uid] = (stored["metadata"]["resourceVersion"], due)
 
-    def settle(self, pod: Json, since: float, now: float) -> None:
+    def settle(self, pod: Json, since: float) -> None:
         """Make a placed pod one that has been running since `since`."""
         for container in pod["spec"]["containers"]:
-            run = self._start(container)
+            run = start(container)
             life = self.lives[pod["metadata"]["uid"], container["name"]] = Life("running", since, since, run=run)
             life.log.add(since, *first_words(container["image"], pod["metadata"]["name"]))
         body = self._with_status(self._with_status(pod, since), since + 30)
         body["metadata"]["creationTimestamp"] = stamp(since - 2)
-        self._objects.put("pods", body, now)
+        self._objects.put("pods", body, since)
 
     def _stop(self, pod: Json, now: float) -> None:
         meta = pod["metadata"]
         since = self._stopping.setdefault(meta["uid"], now)
-        if "nodeName" in pod["spec"]:
+        if "nodeName" in pod["spec"] and pod["status"].get("phase") not in ("Succeeded", "Failed"):
             if since == now:
                 names = ", ".join(c["name"] for c in pod["spec"]["containers"])
                 record(self._objects, pod, "Normal", "Killing", f"Stopping container {names}", now)
@@ -105,7 +103,7 @@ class Kubelet:
             self._pull(pod, container, life, now)
         elif life.stage == "crashed":
             if life.failures > 1:
-                self._say(pod, container, "BackOff", now)
+                self._back_off(pod, container, now)
             life.restarts += 1
             self._run(pod, container, life, now)
         elif life.stage == "running" and life.run.ends_after_s is not None:
@@ -128,7 +126,7 @@ class Kubelet:
         record(self._objects, pod, "Warning", "Failed", "Error: ImagePullBackOff", now)
 
     def _run(self, pod: Json, container: Json, life: Life, now: float) -> None:
-        life.run = self._start(container)
+        life.run = start(container)
         life.stage, life.since = "running", now
         life.until = now + (life.run.ends_after_s or 0.0)
         if life.log.lines:
@@ -155,11 +153,11 @@ class Kubelet:
         # The first restart comes at once; the back-off begins with the second.
         life.until = now + (0.2 if life.failures == 1 else _backoff(life.failures))
         if life.failures > 1:
-            self._say(pod, container, "BackOff", now)
+            self._back_off(pod, container, now)
 
-    def _say(self, pod: Json, container: Json, reason: str, now: float) -> None:
+    def _back_off(self, pod: Json, container: Json, now: float) -> None:
         message = f"Back-off restarting failed container {container['name']} in pod {_pod_id(pod)}"
-        record(self._objects, pod, "Warning", reason, message, now)
+        record(self._objects, pod, "Warning", "BackOff", message, now)
 
     def _with_status(self, pod: Json, now: float) -> Json:
         """The pod with the status that its containers' lives make."""

@@ -437,6 +437,8 @@ def test_a_job_is_started_by_hand(company: Company, operator: client.ApiClient) 
     assert refusal(raised) == (409, "AlreadyExists", 'jobs.batch "stock-sync-by-hand" already exists')
     wait_until(lambda: batch.read_namespaced_job("stock-sync-by-hand", "shop").status.succeeded == 1)
     batch.delete_namespaced_job("stock-sync-by-hand", "shop")
+    pods = "job-name=stock-sync-by-hand"
+    wait_until(lambda: not client.CoreV1Api(operator).list_namespaced_pod("shop", label_selector=pods).items)
 
 
 def test_a_watch_tells_what_changes_and_what_no_longer_matches(company: Company, reader: client.ApiClient) -> None:
