@@ -117,8 +117,13 @@ def problem_anchors(seen: Seen, scope: Scope) -> list[Anchor]:
 
 
 def asked_about(seen: Seen, scope: Scope) -> list[Problem]:
-    """The problems of those whom the case is about."""
-    mine = [p for p in seen.problems if scope.holds(*p.place) or any(scope.names and scope.holds(*h) for h in p.harms)]
+    """The problems of those whom the case is about; of a name that nothing has, only what its alerts are about."""
+    if scope.unseen:
+        alerted = {alert_place(alert, seen) for alert in alerts_asked_about(seen, scope)}
+        mine = [p for p in seen.problems if p.place in alerted]
+    else:
+        named = bool(scope.names)
+        mine = [p for p in seen.problems if scope.holds(*p.place) or (named and any(scope.holds(*h) for h in p.harms))]
     urgent = [p for p in mine if p.severity != "info"]
     return (urgent or (mine if scope.names else []))[:_MOST]
 
@@ -130,7 +135,7 @@ def focus(seen: Seen, scope: Scope) -> list[Place]:
 
 def symptom_anchors(seen: Seen, scope: Scope) -> Iterator[Anchor]:
     """Owners whose metrics, alerts or logs say that something is wrong, those relied on before those that rely."""
-    own = focus(seen, scope) if scope.names else [place for place in seen.places if scope.holds(*place)]
+    own = [place for place in seen.places if scope.holds(*place) and not scope.unseen]
     alerted = [alert_place(alert, seen) for alert in alerts_asked_about(seen, scope)]
     places = list(dict.fromkeys((*own, *alerted)))
     called = frozenset(p for place in own for p in seen.called_by(place))
@@ -153,9 +158,9 @@ def alerts_asked_about(seen: Seen, scope: Scope) -> list[Alert]:
 
 def alert_place(alert: Alert, seen: Seen) -> Place:
     """The owner that an alert is about: a seen one, else the object its labels name, else the alert itself."""
-    for place in seen.places:
-        if any(mine is alert for mine in seen.alerts(place)):
-            return place
+    found = [place for place in seen.places if any(mine is alert for mine in seen.alerts(place))]
+    if found:
+        return next((place for place in found if not place[1].startswith("Service/")), found[0])
     namespace = alert.labels.get("namespace", "")
     named = next(
         (f"{kind}/{_host(alert.labels[label])}" for label, kind in _ALERT_KINDS if alert.labels.get(label)), None

@@ -225,7 +225,7 @@ def _by_name_or_need(place: Place, cause: Problem, seen: Seen, effect: Problem |
     if complaints:
         line, log = complaints[-1]
         return Link(cause, 0.95, f"{text}: it logs {quoted(line)}", log.evidence[:CITED])
-    if effect and (_speaks_for_itself(effect, seen)):
+    if cause.severity != "critical" or (effect and _speaks_for_itself(effect, seen)):
         return None
     first = effect is not None and effect.since is not None and cause.since is not None and cause.since <= effect.since
     return Link(cause, 0.92 if first else 0.87, text, cite([cause.evidence, effect.evidence if effect else ()]))

@@ -42,7 +42,7 @@ class RunbookReasoner:
         books, unread = self._books()
         seen, scope = Seen(case, self._config), scope_of(case, self._config)
         found = [c for c in candidates(seen, scope, books) if c.score >= FLOOR]
-        draft = _draft(found[0], seen, scope) if found and not scope.unseen else nothing_found(seen, scope)
+        draft = _draft(found[0], seen, scope) if found else nothing_found(seen, scope)
         on_step(Step(title=title, status="done"))
         return draft.model_copy(update={"could_not_read": unread})
 

@@ -76,7 +76,8 @@ def _places(seen: Seen, scope: Scope) -> Iterator[str]:
 
 def _trouble(seen: Seen, scope: Scope) -> Iterator[Claim]:
     """What was seen to be wrong though no runbook explains it."""
-    for problem in asked_about(seen, scope)[:4]:
+    problems = [p for p in seen.problems if scope.holds(*p.place)] if scope.unseen else asked_about(seen, scope)
+    for problem in problems[:4]:
         yield Claim(text=problem_text(problem, seen), evidence=problem.evidence)
     for alert in alerts_asked_about(seen, scope)[:3]:
         text = f"{clean(alert.name)} fires since {clock(alert.starts_at, seen.now)}: {quoted(alert.summary)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from core.errors import ConfigError
@@ -108,6 +110,13 @@ def test_values_are_filled_in_once_and_never_formatted() -> None:
 def test_parameters_are_filled_with_values_of_their_own_type() -> None:
     assert fill_params({"replicas": "{more_replicas}"}, {"more_replicas": 5}) == {"replicas": 5}
     assert fill_params({"replicas": "{more_replicas}"}, {"more_replicas": None}) is None
+
+
+def test_the_example_in_the_documentation_is_valid() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    example = page.split("```markdown\n")[1].split("```")[0]
+    book = parse_runbook("basket", "basket.md", example)
+    assert (book.title, len(book.signals)) == ("Basket service forgets baskets", 3)
 
 
 def test_the_starter_set_is_read_once() -> None:

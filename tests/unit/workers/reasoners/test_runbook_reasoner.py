@@ -251,6 +251,21 @@ def test_a_name_that_was_not_seen_is_not_answered_for_another_without_saying_so(
     assert draft.claims[0].text.startswith("2 pods of Deployment/certs show CrashLoopBackOff")
 
 
+def test_an_alert_explains_itself_even_when_its_service_label_names_an_exporter() -> None:
+    scene = Scene().workload(D).crash_loop("Deployment/batch", "panic: boom")
+    scene.alert(
+        "NodeFilesystemAlmostOutOfSpace", "3 % left", namespace="", instance="db-3:9100", service="node-exporter"
+    )
+    draft = explained(scene.case("NodeFilesystemAlmostOutOfSpace", service="node-exporter"))
+    assert draft.root_cause
+    assert draft.root_cause.condition == "DiskFull"
+
+
+def test_a_lower_case_name_is_not_taken_for_a_setting() -> None:
+    draft = explained(Scene().crash_loop(D, "fatal: missing field payment_id in request").case("checkout?"))
+    assert draft.runbook == "crash-loop"
+
+
 def test_foreign_text_is_cleaned_and_cut() -> None:
     line = "panic: \x1b[31m\u202eevil\u2066 `rm -rf` " + "x" * 900
     said = statement(Scene().crash_loop(D, line).case("checkout?"))
