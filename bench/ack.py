@@ -43,6 +43,7 @@ from sandbox.slack.state import Workspace
 ROOT = Path(__file__).parent.parent
 SECRET = secrets.token_hex(16)
 ALLOWED_S, PASSED_S = 0.050, 0.500
+START_TIMEOUT_S = 120
 WARM_UP = 50  # requests before the clock counts
 NO_CLUSTER = """
 apiVersion: v1
@@ -107,8 +108,7 @@ class Slack:
 
 
 async def by_socket(slack: Slack) -> Send:
-    while len(slack.sockets.connections) < 2:  # noqa: ASYNC110  # it offers no event
-        await asyncio.sleep(0.05)
+    await _until(lambda: _has_connections(slack))
 
     async def send(kind: str, payload: dict[str, Any]) -> None:
         await slack.sockets.send(kind, payload, True, None)
@@ -237,24 +237,33 @@ async def bot(slack: Slack, mode: str, folder: Path, workers: bool) -> AsyncIter
             environment["KUBECONFIG"] = str(folder / "kubeconfig")
             stack.enter_context(process(["-m", "bot.cli", "worker", "investigate", "notify"], environment))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            await _until_ready(session, port)
-            async with asyncio.timeout(120):
-                while workers and not records.redis.scard("rq:workers:investigate"):
-                    await asyncio.sleep(0.1)
+            await _until(lambda: _is_ready(session, port))
+            if workers:
+                await _until(lambda: _has_investigators(records))
             url = f"http://127.0.0.1:{port}/slack/events"
             yield (await by_socket(slack) if mode == "socket" else by_http(session, url)), records
 
 
-async def _until_ready(session: aiohttp.ClientSession, port: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
+async def _until(ready: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(START_TIMEOUT_S):
+        while not await ready():  # noqa: ASYNC110  # other processes set no event
             await asyncio.sleep(0.1)
+
+
+async def _is_ready(session: aiohttp.ClientSession, port: int) -> bool:
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def _has_investigators(records: Records) -> bool:
+    return bool(records.redis.scard("rq:workers:investigate"))
+
+
+async def _has_connections(slack: Slack) -> bool:
+    return len(slack.sockets.connections) == 2
 
 
 async def measure(options: argparse.Namespace) -> bool:
