@@ -134,7 +134,9 @@ def listed(names: Iterable[str], limit: int = 3) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "40 s", "5 min", "3 h", "6 days"."""
+    """ "40 s", "5 min", "3 h", "6 days"; what began nobody knows when has lasted "a long time"."""
+    if seconds == float("inf"):
+        return "a long time"
     for size, unit in ((172_800, "days"), (7_200, "h"), (120, "min")):
         if seconds >= size:
             return f"{int(seconds // {'days': 86_400, 'h': 3_600, 'min': 60}[unit])} {unit}"

@@ -55,7 +55,7 @@ class Scene:
     def items(self, path: str, **query: str | int) -> Iterator[Obj]:
         wanted = dict(pair.split("=") for pair in str(query.get("labelSelector", "")).split(",") if pair)
         for obj in self._listed(path):
-            if wanted.items() <= obj["metadata"].get("labels", {}).items():
+            if wanted.items() <= (obj["metadata"].get("labels") or {}).items():
                 yield obj
 
     def serves(self, group_version: str, resource: str) -> bool:
