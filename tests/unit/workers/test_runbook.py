@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from core.errors import ConfigError
+from workers.predicate import compiled
 from workers.runbook import Runbook, fill, fill_params, parse_runbook, starter_runbooks
 
 GOOD = """---
@@ -73,6 +75,13 @@ def test_a_mistake_names_the_file_and_the_key(old: str, new: str, said: str) -> 
     message = refused(old, new)
     assert message.startswith("team/cart.md: ")
     assert said in message
+
+
+def test_a_pattern_that_would_run_for_ever_finds_nothing() -> None:
+    began = time.monotonic()
+    assert compiled("(a|aa)+$").search("a" * 60 + "b") is None
+    assert time.monotonic() - began < 2
+    assert compiled("(a|aa)+$").search("aaa")
 
 
 def test_signals_without_any_weight_are_refused() -> None:
