@@ -79,7 +79,7 @@ def _revisions(held: Iterator[Obj], workload: Obj, kind: str) -> Iterator[Revisi
         if not any(ref.get("uid") == uid for ref in obj["metadata"].get("ownerReferences") or ()):
             continue
         if kind == "Deployment":
-            number, template = annotations_of(obj).get(_REVISION, "0"), template_of(obj)
+            number, template = annotations_of(obj).get(_REVISION) or "0", template_of(obj)
         else:
             number, template = str(obj.get("revision") or 0), template_of(obj.get("data") or {})
         if number.isdigit():

@@ -125,8 +125,8 @@ def _still_starting(pod: Obj) -> str:
         state = status.get("state") or {}
         if is_init and "running" in state:
             return f"init container {status.get('name')} has not ended"
-        if "waiting" in state:
-            return f"container {status.get('name')} waits ({state['waiting'].get('reason') or 'no reason given'})"
+        if waiting := state.get("waiting"):
+            return f"container {status.get('name')} waits ({waiting.get('reason') or 'no reason given'})"
     return "its containers have not started"
 
 
