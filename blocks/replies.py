@@ -40,6 +40,12 @@ def failure_view(reference: str) -> View:
     return message(said, [rich([bold(said), text(". What is above still stands. Ask again by mentioning me here.")])])
 
 
+def stopped_view() -> View:
+    """Somebody stopped an investigation."""
+    said = "Stopped, as you asked; what is above is all that I had read"
+    return message(said, [rich([text(f"{said}. Mention me here to go on.")])])
+
+
 def help_view() -> View:
     """What can be asked, and where."""
     lines = [[code(f"/sre {name} {arguments}".strip()), text(f" {what}")] for name, arguments, what in COMMANDS]

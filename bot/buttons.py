@@ -25,6 +25,8 @@ def on_feedback(body: dict[str, Any], records: Records) -> View:
     said = "right" if right else "wrong"
     if not records.requests.first_time(f"feedback:{investigation.id}:{user}:{said}", _REMEMBERED_S):
         return reply(f"You had said so: {investigation.id} was {said}.")
+    incident = records.incidents.find(investigation.incident) if investigation.incident else None
+    records.outcomes.note({alert.name for alert in incident.alerts} if incident else (), investigation.id, right)
     records.ledger.append(
         "feedback.given", actor=user, at=records.now(), incident=investigation.incident,
         data={"investigation": investigation.id, "right": right},

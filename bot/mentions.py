@@ -10,7 +10,7 @@ from bot.words import LONGEST, of_message, plain
 from core.outbox import View
 from core.queues import ANSWER
 from core.records import Records
-from core.request import Request
+from core.request import Request, stop_switch
 
 INVESTIGATE_THIS = "investigate_this"
 
@@ -70,7 +70,7 @@ def on_stop(body: dict[str, Any], records: Records) -> None:
     """Slack's Stop button: whoever works for this thread is told by a switch."""
     event = body["event"]
     thread_ts = event.get("thread_ts") or event.get("ts")
-    records.switches.set(f"stopped:{event['channel']}:{thread_ts}", event.get("user", ""), for_s=3600)
+    records.switches.set(stop_switch(event["channel"], thread_ts), event.get("user", ""), for_s=3600)
 
 
 def _ask(request: Request, records: Records) -> None:

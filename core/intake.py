@@ -19,7 +19,7 @@ from core.errors import Conflict, Malformed, NotFound, Transient
 from core.incident import Alert, Incident
 from core.labels import cluster_of, namespace_of, service_of, severity_of, target_of, worst
 from core.mask import mask
-from core.queues import INVESTIGATE, SHOW_INCIDENT
+from core.queues import INVESTIGATE, REMEMBER, SHOW_INCIDENT
 from core.records import Records
 from core.settings import Config
 
@@ -228,6 +228,7 @@ def _close(incident: Incident, key: str, records: Records) -> None:
     """Record and show that it ended, and let the next alert of its group open another. Safe to repeat."""
     lasted_s = round(((incident.resolved_at or records.now()) - incident.opened_at).total_seconds())
     _note_once(records, "incident.resolved", incident, "alertmanager", {"lasted_s": lasted_s})
+    records.queues.enqueue("investigate", REMEMBER, incident.id)
     records.queues.enqueue("notify", SHOW_INCIDENT, incident.id)
     records.incidents.release(key, incident.id)
 

@@ -18,6 +18,7 @@ INVESTIGATE = "workers.jobs.investigate"  # (investigation id)
 ANSWER = "workers.jobs.answer"  # (request id)
 DELIVER = "workers.jobs.deliver"  # (message key)
 SHOW_INCIDENT = "workers.jobs.show_incident"  # (incident id): the card as it should read now
+REMEMBER = "workers.jobs.remember"  # (incident id): an ended incident, for the next that is like it
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}

@@ -13,7 +13,7 @@ from core.model import utc_now
 from core.queues import Queues
 from core.redis import connect
 from core.settings import Settings
-from core.stores import Incidents, Investigations, Outbox, Requests, Switches
+from core.stores import Incidents, Investigations, Outbox, Outcomes, Requests, Switches
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Records:
     requests: Requests
     outbox: Outbox
     switches: Switches
+    outcomes: Outcomes
     ledger: Ledger
     queues: Queues
     now: Callable[[], datetime] = utc_now
@@ -42,6 +43,6 @@ def open_records(
     client = client or connect(settings)
     return Records(
         settings=settings, redis=client, incidents=Incidents(client), investigations=Investigations(client),
-        requests=Requests(client), outbox=Outbox(client), switches=Switches(client),
+        requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         ledger=Ledger(client, settings.secrets()), queues=Queues(client), now=now,
     )  # fmt: skip

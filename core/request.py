@@ -7,6 +7,11 @@ from typing import Literal
 from core.model import Model, Moment
 
 
+def stop_switch(channel: str, thread_ts: str) -> str:
+    """The switch that says that somebody stopped what goes on in a thread."""
+    return f"stopped:{channel}:{thread_ts}"
+
+
 class Request(Model):
     """A command, a mention or a shortcut. `text` is foreign."""
 

@@ -250,6 +250,22 @@ class Requests:
         self._redis.delete(f"{PREFIX}delivery:{delivery}")
 
 
+class Outcomes:
+    """What people said of diagnoses, by kind of alert: a track record. A later word on the same one replaces it."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def note(self, alert_types: Iterable[str], investigation_id: str, right: bool) -> None:
+        for name in alert_types:
+            self._redis.hset(f"{PREFIX}outcomes:{name}", investigation_id, int(right))
+
+    def record(self, alert_types: Iterable[str]) -> tuple[int, int] | None:
+        """How often these kinds were diagnosed right, and how often in all; None when nobody ever said."""
+        said = [as_text(v) for name in alert_types for v in self._redis.hvals(f"{PREFIX}outcomes:{name}")]
+        return (said.count("1"), len(said)) if said else None
+
+
 class Outbox:
     """Every message that should exist in Slack, by key, as it should read now."""
 

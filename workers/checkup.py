@@ -12,8 +12,11 @@ from workers.adapters.slack import web_client
 
 State = Literal["ok", "warn", "fail"]
 NEEDED_SCOPES = frozenset(
-    ["app_mentions:read", "chat:write", "commands", "im:history", "assistant:write", "channels:history", "groups:history", "channels:read", "groups:read", "users:read"]
-)
+    {
+        "app_mentions:read", "chat:write", "commands", "im:history", "assistant:write", "channels:history",
+        "groups:history", "channels:read", "groups:read", "users:read",
+    }
+)  # fmt: skip
 _READS = (
     ("", "pods"), ("", "events"), ("", "services"), ("", "endpoints"), ("", "nodes"), ("", "persistentvolumeclaims"),
     ("apps", "deployments"), ("apps", "replicasets"), ("apps", "statefulsets"), ("apps", "daemonsets"),
@@ -82,8 +85,8 @@ def _slack(settings: Settings) -> Iterator[Check]:
     yield Check(name="Slack", state="ok", says=f"is {answer['user']} in {answer['team']}")
     missing = NEEDED_SCOPES - set(answer.scopes)
     if answer.scopes and missing:
-        yield Check(name="Slack scopes", state="fail", says=f"missing {', '.join(sorted(missing))}; add them in the app's "
-                    "settings and reinstall it.")  # fmt: skip
+        yield Check(name="Slack scopes", state="fail", says=f"missing {', '.join(sorted(missing))}; add them in "
+                    "the app's settings and reinstall it.")  # fmt: skip
     if settings.slack_app_token:
         web("apps.connections.open", token=settings.slack_app_token.get_secret_value())
         yield Check(name="Socket Mode", state="ok", says="connects")
@@ -174,5 +177,5 @@ def _approvers(settings: Settings) -> Iterator[Check]:
     if who.groups or who.users or who.on_call:
         yield Check(name="approvers", state="ok", says=f"mode {settings.config.autonomy.mode}")
     else:
-        yield Check(name="approvers", state="warn", says="nobody is configured (approvers in SRE_CONFIG), so nothing can "
-                    "be approved.")  # fmt: skip
+        yield Check(name="approvers", state="warn", says="nobody is configured (approvers in SRE_CONFIG), so nothing "
+                    "can be approved.")  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from core.diagnosis import Investigation, Subject
-from core.errors import NotFound, SreError, Unreachable
+from core.errors import ConfigError, NotFound, SreError, Unreachable
+from core.incident import Incident
 from core.log import get_logger
+from core.mask import mask
 from core.observation import Observation
 from core.queues import INVESTIGATE
 from core.records import Records
@@ -12,10 +14,11 @@ from core.request import Request
 from workers.loop import report
 from workers.loop.run import run
 from workers.notifier import deliver as deliver_message
-from workers.progress import SlackWatch
+from workers.ports import PastIncident
+from workers.progress import SlackWatch, Stopped
 from workers.standing import standing_of
 from workers.subjects import subject_of, subject_of_incident
-from workers.world import current
+from workers.world import World, current
 
 log = get_logger(__name__)
 
@@ -37,19 +40,32 @@ def investigate(investigation_id: str) -> None:
         records.incidents.update(
             incident.id, lambda i: i.model_copy(update={"state": "investigating"}) if i.state == "open" else i
         )
-    alerts = incident.alerts if incident else ()
-    standing = standing_of(records, incident)
     try:
-        investigation = run(investigation, world.outside, watch, records.now, alerts, standing)
-    except Unreachable as error:
-        # The cluster is gone: say so, and go on with the alerts and the memory alone.
+        done = _looked_into(investigation, incident, watch, world)
+    except Stopped:
+        report.show_stopped(watch.latest, records)
+    else:
+        report.report(done, records)
+
+
+def _looked_into(inv: Investigation, incident: Incident | None, watch: SlackWatch, world: World) -> Investigation:
+    """The loop's outcome; without the cluster when it cannot be reached: the alerts and the memory alone."""
+    records, alerts = world.records, incident.alerts if incident else ()
+    standing = standing_of(records, incident)
+    record = records.outcomes.record({alert.name for alert in alerts})
+
+    def go(inv: Investigation) -> Investigation:
+        return run(inv, world.outside, watch, records.now, alerts, standing, record)
+
+    try:
+        return go(inv)
+    except (Unreachable, ConfigError) as error:
+        if watch.latest.observation is not None:
+            raise
         log.warning("cluster_unreachable", why=str(error))
-        blind = Observation(alerts=alerts, could_not_read=(f"the cluster ({error})",))
-        investigation = watch.ended(
-            "observe", watch.latest.model_copy(update={"observation": blind, "could_not_read": blind.could_not_read})
-        )
-        investigation = run(investigation, world.outside, watch, records.now, alerts, standing)
-    report.report(investigation, records)
+        unread = (f"the cluster ({error})",)
+        blind = {"observation": Observation(alerts=alerts, could_not_read=unread), "could_not_read": unread}
+        return go(watch.ended("observe", watch.latest.model_copy(update=blind)))
 
 
 def answer(request_id: str) -> None:
@@ -79,6 +95,28 @@ def show_incident(incident_id: str) -> None:
     """Draw the incident's card as it stands now. Safe to repeat."""
     records = current().records
     report.show_card(records.incidents.get(incident_id), records)
+
+
+def remember(incident_id: str) -> None:
+    """Put an ended incident into the memory: symptoms, cause and outcome. Safe to repeat."""
+    world = current()
+    incident = world.records.incidents.get(incident_id)
+    if incident.investigation is None:
+        return
+    done = world.records.investigations.get(incident.investigation)
+    cause = done.diagnosis.root_cause if done.diagnosis else None
+    lasted_min = ((incident.resolved_at or world.records.now()) - incident.opened_at).total_seconds() / 60
+    symptoms = {alert.name: alert.summary for alert in incident.alerts}
+    said = [incident.title, *(f"{name}: {summary}" for name, summary in symptoms.items())]
+    world.outside.memory.remember(
+        PastIncident(
+            id=incident.id,
+            title=incident.title,
+            text=mask("\n".join([*said, cause.statement if cause else "cause not known"])),
+            outcome=f"{cause.condition} of {cause.target}; over" if cause else f"over after {lasted_min:.0f} min",
+            at=incident.opened_at,
+        )
+    )
 
 
 def probe() -> None:

@@ -29,7 +29,7 @@ _TOO_RICH = {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format", "
 _NO_STREAM = {
     "unknown_method", "method_not_supported_for_channel_type", "not_allowed_token_type", "missing_scope",
     "missing_recipient_user_id", "missing_recipient_team_id", "invalid_arguments", "feature_not_enabled",
-    "message_not_in_streaming_state", "streaming_not_supported",
+    "streaming_not_supported",
 }  # fmt: skip
 
 

@@ -90,6 +90,7 @@ class Indexed(Model):
     unchanged: int = 0
     removed: int = 0
     chunks: int = 0  # written now
+    problems: tuple[str, ...] = ()  # one sentence each: files that could not be read, or not wholly
 
 
 class Memory(Protocol):

@@ -10,9 +10,11 @@ import time
 
 from blocks.progress import plain_progress_view, progress_view
 from core.diagnosis import Investigation
+from core.errors import SreError
 from core.outbox import Message, Stream, Task, View
 from core.queues import DELIVER
 from core.records import Records
+from core.request import stop_switch
 from workers.loop import report
 from workers.notifier import NO_STREAMING
 from workers.ports import Step
@@ -25,6 +27,10 @@ TITLES = {
 }
 REFRESH_S = 1.5  # Slack takes 50 edits a minute
 _MOST_TASKS = 40  # Slack: 50 in a plan
+
+
+class Stopped(SreError):
+    """Somebody pressed Stop in the thread."""
 
 
 class SlackWatch:
@@ -42,10 +48,12 @@ class SlackWatch:
         self._shown_at = 0.0
 
     def began(self, stage: str) -> None:
+        self._heed_stop()
         self._tasks[stage] = self._tasks[stage].model_copy(update={"status": "in_progress"})
         self._show()
 
     def step(self, step: Step) -> None:
+        self._heed_stop()
         known = self._tasks.get(step.title)
         if known is None and len(self._tasks) >= _MOST_TASKS:
             return
@@ -60,6 +68,13 @@ class SlackWatch:
         report.record(stage, self.latest, self._records)
         self._show(at_once=stage in ("observe", "plan"), ended=stage == "plan")
         return self.latest
+
+    def _heed_stop(self) -> None:
+        """Raises: Stopped."""
+        message = self._records.outbox.find(f"{self.latest.id}/progress")
+        thread_ts = message.thread_ts if message else self.latest.thread_ts
+        if thread_ts and self._records.switches.find(stop_switch(str(self.latest.channel), thread_ts)):
+            raise Stopped("Stopped by a person.")
 
     def _show(self, at_once: bool = False, ended: bool = False) -> None:
         """Show where things stand, at most once in REFRESH_S unless it matters at once."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,6 +17,13 @@ from tests.live.lab import Lab
 ROOT = Path(__file__).parents[2]
 LAUNCHER = Path("../shared/cluster/cluster.py")  # from the repository's root, where there is one
 START_S = 120
+
+
+def absent_so(reason: str) -> NoReturn:
+    """Skip; but where SRE_LIVE_REQUIRED says that all is there, fail."""
+    if os.environ.get("SRE_LIVE_REQUIRED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def _assets() -> Path:
@@ -31,11 +39,9 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     launcher = Path(os.environ.get("SRE_LIVE_LAUNCHER") or ROOT / LAUNCHER).resolve()
     if not launcher.is_file():
-        pytest.skip("there is no cluster to test on: set SRE_LIVE_KUBECONFIG to the kubeconfig of a disposable one")
+        absent_so("there is no cluster to test on: set SRE_LIVE_KUBECONFIG to the kubeconfig of a disposable one")
     if not (_assets() / "kube-apiserver").is_file():
-        pytest.skip(
-            f"{_assets()} has no kube-apiserver: build it as {launcher.parent} says, or set SRE_LIVE_KUBECONFIG"
-        )
+        absent_so(f"{_assets()} has no kube-apiserver: build it as {launcher.parent} says, or set SRE_LIVE_KUBECONFIG")
     folder = tmp_path_factory.mktemp("cluster")
     with (folder / "launcher.log").open("w") as log:
         command = [sys.executable, str(launcher), "up", str(folder / "state")]
@@ -48,6 +54,8 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         finally:
             child.terminate()
             child.wait(60)
+            if child.stdout:
+                child.stdout.close()
 
 
 @pytest.fixture(scope="session")
@@ -61,4 +69,4 @@ def programs() -> None:
     """Prometheus and Alertmanager as programs."""
     absent = [name for name in ("prometheus", "prometheus-alertmanager") if not shutil.which(name)]
     if absent:
-        pytest.skip(f"{' and '.join(absent)} not installed: apt-get install {' '.join(absent)}")
+        absent_so(f"{' and '.join(absent)} not installed: apt-get install {' '.join(absent)}")

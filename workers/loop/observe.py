@@ -28,9 +28,9 @@ from workers.triage.reads import Deadline, read_each
 from workers.triage.snapshot import Snapshot, empty
 from workers.triage.taking import collector_paused, take
 
-# The first evidence is due 3 s after the alert. A whole cluster of thousands of pods takes longer to list, and is
+# Guards, not aims: a namespace takes some 0.2 s. A whole cluster of thousands of pods takes longer to list, and is
 # worth it: a subject with a namespace does not need it.
-LISTS_S, WHOLE_CLUSTER_S, DETAILS_S = 2.5, 12.0, 2.5
+LISTS_S, WHOLE_CLUSTER_S, DETAILS_S = 5.0, 12.0, 3.0
 _ASSEMBLY_S = 0.5  # for what was read in time to be put together
 _NOTICED_AFTER = timedelta(minutes=10)  # guessed, of trouble whose beginning nothing tells
 _GRAPHED = 2  # alerts whose expressions are looked at

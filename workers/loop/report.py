@@ -6,7 +6,7 @@ from blocks.card import card_view
 from blocks.diagnosis import diagnosis_view
 from blocks.evidence import observation_view
 from blocks.proposal import proposal_view
-from blocks.replies import failure_view, question_view
+from blocks.replies import failure_view, question_view, stopped_view
 from core.diagnosis import Diagnosis, Investigation, Proposal
 from core.incident import Incident, State
 from core.outbox import Message, View
@@ -55,6 +55,12 @@ def seen_view(inv: Investigation) -> View:
 def show_failure(inv: Investigation, reference: str, records: Records) -> None:
     """The investigation broke: say so where people wait for it."""
     _show(inv, "failure", failure_view(reference), records)
+
+
+def show_stopped(inv: Investigation, records: Records) -> None:
+    """Somebody stopped it: say that it ended, and where it stands in the ledger."""
+    _show(inv, "stopped", stopped_view(), records)
+    _append("loop.stopped", inv, {"investigation": inv.id}, records)
 
 
 def report(inv: Investigation, records: Records) -> None:

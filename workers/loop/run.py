@@ -52,11 +52,13 @@ def run(
     now: Callable[[], datetime],
     alerts: tuple[Alert, ...] = (),
     standing: Standing = Standing(),  # noqa: B008  # frozen
+    record: tuple[int, int] | None = None,
 ) -> Investigation:
     """Observe, recall, reason, plan and validate; what was already done is kept.
 
     Args:
         alerts: Those of the incident; none for a question.
+        record: How often these kinds of alert were diagnosed right, and how often in all.
         standing: What the gates need to know of the incident: actions taken, pause, mode, approval.
 
     Raises: Unreachable when the cluster does not answer at all; ConfigError when it is not configured right.
@@ -75,7 +77,7 @@ def run(
         return inv.model_copy(update={"recall": found, "could_not_read": unread})
 
     def reasoning(inv: Investigation) -> Investigation:
-        diagnosis, read, unread = reason(outside.reasoner, _case(inv), watch.step)
+        diagnosis, read, unread = reason(outside.reasoner, _case(inv), watch.step, record)
         return inv.model_copy(
             update={
                 "diagnosis": diagnosis,
