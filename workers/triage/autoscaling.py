@@ -17,7 +17,7 @@ from workers.triage.objects import (
     since_s,
     spec_of,
     status_of,
-)  # fmt: skip
+)
 from workers.triage.snapshot import Snapshot
 
 METRICS_S = 180  # until a new pod's metrics are scraped twice and averaged

@@ -7,16 +7,7 @@ from collections.abc import Iterator
 from workers.triage.draft import Draft, events_source, object_source
 from workers.triage.grace import SETTLE_S, is_starting
 from workers.triage.networking import answers, selected
-from workers.triage.objects import (
-    Obj,
-    age_s,
-    created_at,
-    is_leaving,
-    listed,
-    name_of,
-    namespace_of,
-    spec_of,
-)  # fmt: skip
+from workers.triage.objects import Obj, age_s, created_at, is_leaving, listed, name_of, namespace_of, spec_of
 from workers.triage.snapshot import Snapshot
 
 _WEBHOOKS = (

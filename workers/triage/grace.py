@@ -17,7 +17,7 @@ from workers.triage.objects import (
     spec_of,
     status_of,
     statuses_of,
-)  # fmt: skip
+)
 
 START_S = 300  # to be scheduled, pull images and mount volumes; guessed from large images on slow registries
 SETTLE_S = 10  # for controllers to act on what was just created or changed

@@ -27,7 +27,7 @@ from workers.triage.objects import (
     status_of,
     statuses_of,
     template_of,
-)  # fmt: skip
+)
 from workers.triage.schedule import complaint
 from workers.triage.snapshot import Snapshot
 

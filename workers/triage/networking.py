@@ -25,7 +25,7 @@ from workers.triage.objects import (
     spec_of,
     status_of,
     template_of,
-)  # fmt: skip
+)
 from workers.triage.snapshot import Snapshot
 from workers.triage.workloads import KINDS, count_of
 

@@ -18,7 +18,7 @@ from workers.triage.objects import (
     sentence,
     spec_of,
     status_of,
-)  # fmt: skip
+)
 from workers.triage.snapshot import Snapshot
 
 JOINING_S = 60  # a new node is not ready until its network is up

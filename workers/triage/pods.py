@@ -31,7 +31,7 @@ from workers.triage.objects import (
     spec_of,
     status_of,
     statuses_of,
-)  # fmt: skip
+)
 from workers.triage.snapshot import Snapshot
 
 UNSCHEDULED_S = 60  # without a word from any scheduler

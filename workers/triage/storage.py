@@ -22,7 +22,7 @@ from workers.triage.objects import (
     sentence,
     spec_of,
     status_of,
-)  # fmt: skip
+)
 from workers.triage.snapshot import Snapshot
 
 PROVISION_S = 120  # cloud disks are made within this, guessed

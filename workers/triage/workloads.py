@@ -29,7 +29,7 @@ from workers.triage.objects import (
     since_s,
     spec_of,
     status_of,
-)  # fmt: skip
+)
 from workers.triage.snapshot import Snapshot
 
 CREATE_S = 30  # for a busy controller to make missing pods, guessed
