@@ -60,8 +60,12 @@ def fields(plural: str, text: str) -> Test:
         path, equal, value = found[1], found[2] != "!=", found[3]
         if path not in (*_ANY, *_FIELDS.get(plural, ())):
             raise BadSelector(f"field label not supported: {path}")
-        tests.append(lambda o, path=path, equal=equal, value=value: (_field(o, path) == value) == equal)  # type: ignore[misc]
+        tests.append(_field_test(path, value, equal=equal))
     return lambda found: all(test(found) for test in tests)
+
+
+def _field_test(path: str, value: str, *, equal: bool) -> Test:
+    return lambda found: (_field(found, path) == value) == equal
 
 
 def _field(found: Json, path: str) -> str:
