@@ -1,7 +1,7 @@
 """From an alert's arrival to the first evidence in its thread, and to the diagnosis by the runbook reasoner.
 
-`python -m bench.incident [RUNS]` starts the sandbox's company and the bot's own processes, breaks checkout, and posts the
-alert RUNS times as groups of their own. The marks to stay below are 3 s and 5 s. What Slack allows, one post a second
+`python -m bench.incident [RUNS]` starts the sandbox's company and the bot's own processes, breaks checkout, and posts
+the alert RUNS times as groups of their own. The marks to stay below are 3 s and 5 s. What Slack allows, one post a second
 a channel, is part of both figures.
 """
 
@@ -32,8 +32,9 @@ def group(number: int) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     labels = {"alertname": "KubePodCrashLooping", "namespace": "shop", "service": "checkout", "severity": "critical"}
     alert = {
-        "status": "firing", "labels": {**labels, "run": str(number)}, "startsAt": now, "endsAt": "0001-01-01T00:00:00Z",
-        "annotations": {"summary": "Pods of checkout are crash looping."}, "generatorURL": "", "fingerprint": f"{number:016x}",
+        "status": "firing", "labels": {**labels, "run": str(number)}, "fingerprint": f"{number:016x}",
+        "startsAt": now, "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
+        "annotations": {"summary": "Pods of checkout are crash looping."},
     }  # fmt: skip
     return {
         "version": "4", "groupKey": f'{{}}:{{run="{number}"}}', "truncatedAlerts": 0, "status": "firing",

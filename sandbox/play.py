@@ -31,7 +31,7 @@ from workers.memory import stop_memory
 
 CHANNEL, ASKS = "C0SRE", "U0MARIA"
 PROCESSES = (("web",), ("worker", "investigate"), ("worker", "notify"), ("cron",))
-START_S, END_S = 60.0, 90.0
+START_S, END_S = 120.0, 90.0
 _QUIET_S = 1.5  # nothing new on the queues for so long: everything is posted
 _MANIFEST = Path(__file__).parents[1] / "manifest.yaml"
 

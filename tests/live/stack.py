@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -21,36 +21,25 @@ HERE = Path(__file__).parent
 TOKEN = "live-webhook-token"
 T = TypeVar("T")
 
-RULES = {
-    "groups": [
-        {
-            "name": "live",
-            "rules": [
-                {
-                    "alert": "KubePodCrashLooping",
-                    "expr": 'max by (namespace, pod, container) (kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}) >= 1',
-                    "labels": {"severity": "warning"},
-                    "annotations": {"summary": "Pod {{ $labels.namespace }}/{{ $labels.pod }} is crash looping."},
-                },
-                {
-                    "alert": "KubeContainerWaiting",
-                    "expr": 'sum by (namespace, pod, container) (kube_pod_container_status_waiting_reason{reason!="CrashLoopBackOff"}) > 0',
-                    "labels": {"severity": "warning"},
-                    "annotations": {"summary": "Pod {{ $labels.namespace }}/{{ $labels.pod }} container is waiting."},
-                },
-                {
-                    "alert": "KubeDeploymentReplicasMismatch",
-                    "expr": "kube_deployment_spec_replicas != kube_deployment_status_replicas_ready",
-                    "for": "3s",
-                    "labels": {"severity": "warning"},
-                    "annotations": {
-                        "summary": "Deployment {{ $labels.namespace }}/{{ $labels.deployment }} has not matched its replicas."
-                    },
-                },
-            ],
-        }
-    ]
+WAITING = "kube_pod_container_status_waiting_reason"
+RULES = {  # name: expression, and how long it must hold
+    "KubePodCrashLooping": (f'max by (namespace, pod, container) ({WAITING}{{reason="CrashLoopBackOff"}}) >= 1', "0s"),
+    "KubeContainerWaiting": (f'sum by (namespace, pod, container) ({WAITING}{{reason!="CrashLoopBackOff"}}) > 0', "0s"),
+    "KubeDeploymentReplicasMismatch": ("kube_deployment_spec_replicas != kube_deployment_status_replicas_ready", "3s"),
 }
+SAYS = {
+    "KubePodCrashLooping": "Pod {{ $labels.namespace }}/{{ $labels.pod }} is crash looping.",
+    "KubeContainerWaiting": "Pod {{ $labels.namespace }}/{{ $labels.pod }} has a container that waits.",
+    "KubeDeploymentReplicasMismatch": "{{ $labels.namespace }}/{{ $labels.deployment }} has not the replicas it wants.",
+}
+
+
+def _rule(name: str) -> dict[str, Any]:
+    expression, held = RULES[name]
+    return {
+        "alert": name, "expr": expression, "for": held, "labels": {"severity": "warning"},
+        "annotations": {"summary": SAYS[name]},
+    }  # fmt: skip
 
 
 def eventually(ask: Callable[[], T | None], within_s: float, what: str) -> T:
@@ -97,7 +86,9 @@ def bot(*args: str) -> list[str]:
 def monitoring(kubeconfig: Path, folder: Path, webhook_url: str) -> Iterator[tuple[str, str]]:
     """A real Prometheus and a real Alertmanager over that cluster; yields their addresses."""
     exporter, prometheus, alertmanager = free_port(), free_port(), free_port()
-    (folder / "rules.yml").write_text(yaml.safe_dump(RULES))
+    (folder / "rules.yml").write_text(
+        yaml.safe_dump({"groups": [{"name": "live", "rules": [_rule(name) for name in RULES]}]})
+    )
     (folder / "prometheus.yml").write_text(
         yaml.safe_dump(
             {

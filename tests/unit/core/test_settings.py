@@ -54,19 +54,19 @@ def test_nothing_set_is_a_start_in_shadow_mode() -> None:
     ],
 )
 def test_a_wrong_file_names_the_key(tmp_path: Path, content: str, says: str) -> None:
-    with pytest.raises(ConfigError, match=".*") as caught:
+    with pytest.raises(ConfigError) as caught:
         _load(tmp_path, content)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="SRE_CONFIG names .*absent.yaml, which cannot be read"):
+    with pytest.raises(ConfigError, match=r"SRE_CONFIG names .*absent.yaml, which cannot be read"):
         load_settings({"SRE_CONFIG": str(tmp_path / "absent.yaml")})
 
 
 def test_a_wrong_variable_is_named() -> None:
-    with pytest.raises(ConfigError, match="^PORT is not usable"):
+    with pytest.raises(ConfigError, match=r"^PORT is not usable"):
         load_settings({"PORT": "eighty", "HOME": "/x"})
 
 
