@@ -1,8 +1,8 @@
 """From an alert's arrival to the first evidence in its thread, and to the diagnosis by the runbook reasoner.
 
 `python -m bench.incident [RUNS]` starts the sandbox's company and the bot's own processes, breaks checkout, and posts
-the alert RUNS times as groups of their own. The marks to stay below are 3 s and 5 s. What Slack allows, one post a second
-a channel, is part of both figures.
+the alert RUNS times as groups of their own. The marks to stay below are 3 s and 5 s; that Slack takes one post a second
+a channel is part of both figures.
 """
 
 from __future__ import annotations
