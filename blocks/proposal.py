@@ -22,7 +22,7 @@ def proposal_view(proposal: Proposal) -> View:
     lines: list[Line] = [
         [bold(f"Proposed: {what}", 400)],
         [*_touches(proposal.blast_radius), text(f" · {where(proposal)}", 200)],
-        [text(f"Why: {proposal.reason}", 500), *marks(proposal.evidence)],
+        [text("For the cause above"), *marks(proposal.evidence)],
         list(_verdict(proposal.decision)),
     ]
     blocks: list[Block] = [rich(*lines), small("Proposed and recorded; nothing has been changed.")]

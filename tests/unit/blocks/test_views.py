@@ -157,7 +157,7 @@ def test_proposal_says_what_it_touches_and_what_policy_says_and_offers_no_button
     assert lines(view) == [
         "Proposed: roll checkout back to revision 17",
         "Touches 4 pods, 1 service; storefront depends on it · Deployment/checkout in shop",
-        "Why: errors start with revision 18 e1 e3",
+        "For the cause above e1 e3",
         "Policy allows it with a person's approval: environment.production",
         "Proposed and recorded; nothing has been changed.",
     ]
