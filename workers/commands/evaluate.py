@@ -17,6 +17,7 @@ from core.errors import ConfigError
 from core.log import configure_logging
 from core.model import Model, Moment, utc_now
 from core.settings import load_settings
+from workers.world import Outside
 
 Outcome = Literal["right", "wrong", "unknown", "false alarm"]
 
@@ -43,14 +44,17 @@ def evaluate(folder: Path, as_json: bool) -> None:
 
     A case holds `kubectl get … -A -o json` files and what the answer should be (docs/evaluation.md).
     """
+    from workers.wiring import open_outside
+
     settings = load_settings(os.environ)
     configure_logging(settings.secrets(), level=30)
     cases = sorted(path.parent for path in folder.rglob("case.yaml"))
     if not cases:
         raise ConfigError(f"{folder} holds no case.yaml; docs/evaluation.md says how to record a case.")
     results = []
+    outside = open_outside(settings)
     for case in cases:
-        result = _play(case, settings)
+        result = _play(case, outside)
         results.append(result)
         if not as_json:
             click.echo(f"{result['outcome']:11} {case.relative_to(folder)}: {result['said']}")
@@ -61,17 +65,16 @@ def evaluate(folder: Path, as_json: bool) -> None:
         click.echo(", ".join(f"{count} {name}" for name, count in counts.items()) + f" of {len(results)}.")
 
 
-def _play(folder: Path, settings: Any) -> dict[str, Any]:
+def _play(folder: Path, outside: Outside) -> dict[str, Any]:
     from workers.adapters.recorded import RecordedCluster
     from workers.loop.run import Quiet, run
     from workers.subjects import subject_of
-    from workers.wiring import open_outside
 
     case = _read(folder / "case.yaml")
     at = case.at or utc_now()
     recorded = RecordedCluster(folder)
-    outside = replace(open_outside(settings), cluster=lambda _: recorded, metrics=lambda _: None, alerts=None)
-    subject = subject_of(case.question, settings.config, case.namespace)
+    outside = replace(outside, cluster=lambda _: recorded, metrics=lambda _: None, alerts=None)
+    subject = subject_of(case.question, outside.settings.config, case.namespace)
     done = run(Investigation(id="INV-0", subject=subject, started_at=at), outside, Quiet(), lambda: at)
     if done.diagnosis is None:
         raise RuntimeError("the loop ended without a diagnosis")

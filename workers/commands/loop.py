@@ -10,11 +10,13 @@ from typing import Any
 import click
 
 from core.diagnosis import Investigation
+from core.errors import ConfigError, Unreachable
 from core.log import configure_logging
 from core.model import utc_now
 from core.observation import Observation
-from core.settings import load_settings
+from core.settings import Settings, load_settings
 from workers.ports import Step
+from workers.standing import Standing, standing_of
 
 
 @click.command()
@@ -27,7 +29,7 @@ def triage(namespace: str | None, as_json: bool) -> None:
 
     started = time.monotonic()
     settings = load_settings(os.environ)
-    seen = look(open_cluster(settings), namespace, utc_now())
+    seen = look(open_cluster(settings), namespace, utc_now(), with_logs=False)
     took_ms = round((time.monotonic() - started) * 1000)
     if as_json:
         click.echo(json.dumps(triage_json(seen, took_ms)))
@@ -55,11 +57,26 @@ def investigate(text: str, namespace: str | None, as_json: bool) -> None:
     now = utc_now()
     subject = subject_of(text, settings.config, namespace)
     begun = Investigation(id="INV-0", subject=subject, started_at=now)
-    done = run(begun, open_outside(settings), _Terminal(quiet=as_json), utc_now)
+    done = run(begun, open_outside(settings), _Terminal(quiet=as_json), utc_now, standing=_standing(settings))
     if as_json:
         click.echo(json.dumps(investigation_json(done)))
     else:
         click.echo(investigation_text(done))
+
+
+def _standing(settings: Settings) -> Standing:
+    """Pause and mode from stored state; unknown, which never allows, where that cannot be read."""
+    from core.records import open_records
+    from core.redis import release
+
+    try:
+        records = open_records(settings)
+    except (Unreachable, ConfigError):
+        return Standing()
+    try:
+        return standing_of(records, None)
+    finally:
+        release(settings, records.redis)
 
 
 class _Terminal:

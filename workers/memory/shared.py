@@ -78,6 +78,14 @@ class SharedMemory:
         opens ends with the job."""
         self._call("ping")
 
+    def close(self) -> None:
+        """Say that this one is gone; harmless to repeat."""
+        if self._presence is not None:
+            self._presence.close()
+            self._presence = None
+
+    __del__ = close
+
     def _call(self, call: str, on_progress: Callable[[int, int], None] | None = None, **arguments: Any) -> Any:
         """Raises: what the call raises there; Unreachable when nobody answers."""
         request = {"build": wire.build(), "call": call, **arguments}
