@@ -15,6 +15,16 @@ _KINDS = {
 }  # fmt: skip
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _KIND_NAME = re.compile(rf"\b({'|'.join(_KINDS)})[/ ]({_NAME})(?![\w/])", re.IGNORECASE)
+_NAMESPACES = (
+    re.compile(rf"\b(?:namespace|ns)[ =:/]({_NAME})(?![\w/])", re.IGNORECASE),
+    re.compile(rf"\b({_NAME}) namespace\b", re.IGNORECASE),
+)
+# Words that follow a kind without being a name: "the deployment is slow", "a pod named x".
+_NOT_NAMES = frozenset(
+    "a an the and or is are was were has have had in on of for from to with without that which named called keeps "
+    "does do not no cannot fails failing crashes crashing restarts restarting stuck slow down pending logs log "
+    "namespace it my our this".split()  # noqa: SIM905  # fifty quotes are harder to read
+)
 _POD_NAME = re.compile(rf"\b({_NAME}-[a-f0-9]{{6,10}}-[a-z0-9]{{5}})\b")
 _WORD = re.compile(r"[a-z0-9][a-z0-9.-]*", re.IGNORECASE)
 
@@ -27,7 +37,7 @@ def subject_of(text: str, config: Config, namespace: str | None = None) -> Subje
     return Subject(
         text=text,
         cluster=known.cluster if known else None,
-        namespace=namespace or (known.namespace if known else None),
+        namespace=namespace or _namespace_in(text) or (known.namespace if known else None),
         service=service,
         target=target or (known.workloads[0] if known and known.workloads else None),
     )
@@ -60,11 +70,20 @@ def _service_in(text: str, config: Config) -> str | None:
     return None
 
 
+def _namespace_in(text: str) -> str | None:
+    for pattern in _NAMESPACES:
+        for found in pattern.finditer(text):
+            if found[1].lower() not in _NOT_NAMES:
+                return str(found[1]).lower()
+    return None
+
+
 def _target_in(text: str) -> str | None:
-    if found := _KIND_NAME.search(text):
-        return f"{_KINDS[str(found[1]).lower()]}/{found[2]}"
-    if found := _POD_NAME.search(text):
-        return f"Pod/{found[1]}"
+    for found in _KIND_NAME.finditer(text):
+        if found[2].lower() not in _NOT_NAMES:
+            return f"{_KINDS[str(found[1]).lower()]}/{found[2].lower()}"
+    if pod := _POD_NAME.search(text):
+        return f"Pod/{pod[1]}"
     return None
 
 

@@ -6,6 +6,7 @@ maintenance; stages that had ended are not repeated.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from secrets import token_hex
 from types import TracebackType
@@ -24,12 +25,15 @@ from workers.world import World, use
 
 log = get_logger(__name__)
 
+NICE = 10  # whoever answers Slack on the same machine goes first
 MAINTENANCE_S = 15
 HEARTBEAT_S = 5
 
 
 def work(settings: Settings, records: Records, queues: Sequence[str], once: bool = False) -> None:
     """Run jobs of these queues, in the order named, until SIGTERM (the running job is finished first)."""
+    if "investigate" in queues:
+        os.nice(NICE)
     world = open_world(settings, records)
     use(world)
     if "investigate" in queues:
