@@ -16,14 +16,14 @@ _KINDS = {
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _KIND_NAME = re.compile(rf"\b({'|'.join(_KINDS)})[/ ]({_NAME})(?![\w/])", re.IGNORECASE)
 _NAMESPACES = (
-    re.compile(rf"\b(?:namespace|ns)[ =:/]({_NAME})(?![\w/])", re.IGNORECASE),
     re.compile(rf"\b({_NAME}) namespace\b", re.IGNORECASE),
+    re.compile(rf"\b(?:namespace|ns)[ =:/]({_NAME})(?![\w/])", re.IGNORECASE),
 )
 # Words that follow a kind without being a name: "the deployment is slow", "a pod named x".
 _NOT_NAMES = frozenset(
     "a an the and or is are was were has have had in on of for from to with without that which named called keeps "
     "does do not no cannot fails failing crashes crashing restarts restarting stuck slow down pending logs log "
-    "namespace it my our this".split()  # noqa: SIM905  # fifty quotes are harder to read
+    "namespace it my our this".split()
 )
 _POD_NAME = re.compile(rf"\b({_NAME}-[a-f0-9]{{6,10}}-[a-z0-9]{{5}})\b")
 _WORD = re.compile(r"[a-z0-9][a-z0-9.-]*", re.IGNORECASE)
