@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -26,24 +26,18 @@ class EdgeStore:
         self._folder = folder
         self._writing = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not folder.exists():
+                _create(folder)
         except OSError as error:
             raise ConfigError(f"{folder} cannot be made: {error.strerror}. Point QDRANT_PATH or SRE_DATA_DIR "
                               "elsewhere.") from error  # fmt: skip
-        self._shard = self._told(self._open)
+        self._shard = self._told(self._load)
 
-    def _open(self) -> Any:
+    def _load(self) -> Any:
         import qdrant_edge as edge
 
-        config = edge.EdgeConfig(
-            vectors={MEANING: edge.EdgeVectorParams(size=DIMENSIONS, distance=edge.Distance.Cosine)},
-            sparse_vectors={WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
-        )
-        if (self._folder / "edge_config.json").exists():
-            return edge.EdgeShard.load(str(self._folder), config)
-        for left in self._folder.iterdir():  # a creation that was cut short: the engine refuses to begin over it
-            shutil.rmtree(left)
-        return edge.EdgeShard.create(str(self._folder), config)
+        return edge.EdgeShard.load(str(self._folder))
 
     def put(self, points: Sequence[Point]) -> None:
         import qdrant_edge as edge
@@ -120,8 +114,24 @@ class EdgeStore:
     def _told(self, call: Callable[[], T]) -> T:
         try:
             return call()
-        except Exception as error:
-            if type(error) is not Exception:  # the engine raises the bare class, whatever went wrong
+        except BaseException as error:
+            # The engine raises the bare class, or its panic, whatever went wrong.
+            if type(error) is not Exception and type(error).__name__ != "PanicException":
                 raise
             raise Unreachable(f"The memory in {self._folder} cannot be used: it is damaged, or its disk is full. "
                               "Make room, or remove it and run sre-bot runbooks index again.") from error  # fmt: skip
+
+
+def _create(folder: Path) -> None:
+    """An empty collection, made beside its place and moved there: the engine does not begin over half of one."""
+    import qdrant_edge as edge
+
+    config = edge.EdgeConfig(
+        vectors={MEANING: edge.EdgeVectorParams(size=DIMENSIONS, distance=edge.Distance.Cosine)},
+        sparse_vectors={WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+    )
+    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
+        made = Path(beside) / "collection"
+        made.mkdir(mode=0o700)
+        edge.EdgeShard.create(str(made), config).close()
+        made.rename(folder)

@@ -15,6 +15,7 @@ from workers.memory import indexing
 from workers.memory.embedding import Embedder
 from workers.memory.shelf import Entry, Shelf
 from workers.memory.store import Store
+from workers.memory.text import spelled
 from workers.ports import Indexed, PastIncident
 from workers.runbook import Runbook, parse_runbook
 
@@ -52,7 +53,7 @@ class Library:
             tuple(
                 RunbookHit(
                     id=match.id, title=match.kept["title"], score=round(match.score, 4), path=match.kept["path"],
-                    excerpt=match.excerpt[:_EXCERPT_CHARS],
+                    excerpt=_excerpt(match.excerpt, text),
                 )
                 for match in (next(answers) if text.strip() else ())
             )
@@ -112,6 +113,14 @@ class Library:
     def close(self) -> None:
         for store in self._stores:
             store.close()
+
+
+def _excerpt(piece: str, question: str) -> str:
+    """The piece from the paragraph on that has most of the question's words."""
+    wanted = set(spelled(question).casefold().split())
+    paragraphs = piece.split("\n\n")
+    shared = [len(wanted & set(spelled(paragraph).casefold().split())) for paragraph in paragraphs]
+    return "\n\n".join(paragraphs[shared.index(max(shared)) :])[:_EXCERPT_CHARS]
 
 
 def _entry(incident: PastIncident) -> Entry:

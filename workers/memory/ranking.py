@@ -58,7 +58,9 @@ def _fuse(store: Store, question: Question, near: list[Found], worded: list[Foun
         documents[ranked.doc] = ranked
     best = sorted(documents.values(), key=lambda ranked: ranked.fused, reverse=True)
     nearest = max(best, key=lambda ranked: ranked.score, default=None)
-    if nearest and nearest not in best[:limit]:  # the gate goes by the nearest, so it is always among the answers
+    if (
+        nearest and limit > 1 and nearest not in best[:limit]
+    ):  # the gate goes by the nearest, so it is always among the answers
         return [*best[: limit - 1], nearest]
     return best[:limit]
 

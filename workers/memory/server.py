@@ -106,12 +106,7 @@ class ServerStore:
         for question in questions:
             words = models.SparseVector(indices=question.words.indices, values=question.words.values)
             for vector, using in (([float(x) for x in question.meaning], MEANING), (words, WORDS)):
-                requests.append(
-                    models.QueryRequest(
-                        query=vector, using=using, limit=limit, with_payload=list(fields),
-                        params=models.SearchParams(exact=True),
-                    )
-                )  # fmt: skip
+                requests.append(models.QueryRequest(query=vector, using=using, limit=limit, with_payload=list(fields)))
         with _told():
             answers = self._client.query_batch_points(self._name, requests)
         found = [[Found(str(p.id), p.payload or {}, p.score) for p in answer.points] for answer in answers]

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,14 +165,17 @@ class SharedMemory:
 
     def _stay(self) -> None:
         """Keep one idle connection open, so that the holding process does not leave while this one is there."""
-        if self._presence is not None and _is_open(self._presence):
-            return
+        if self._presence is not None:
+            if _is_open(self._presence):
+                return
+            self._presence.close()
         with contextlib.suppress(OSError):
             presence = wire.connect(wire.socket_path(self._folder), ANSWER_TIMEOUT_S)
             with presence.makefile("wb") as stream:
                 wire.send(stream, {"build": wire.build(), "call": "stay"})
             presence.setblocking(False)  # a socket with a timeout would wait it out in `_is_open`
             self._presence = presence
+            weakref.finalize(self, presence.close)
 
     def _make_folder(self) -> None:
         try:

@@ -72,7 +72,7 @@ class Store(Protocol):
     def search(
         self, questions: Sequence[Question], limit: int, fields: Sequence[str]
     ) -> list[tuple[list[Found], list[Found]]]:
-        """For each question the nearest by cosine, exactly, and the best by BM25, best first."""
+        """For each question the nearest by cosine and the best by BM25, best first."""
         ...
 
     def tidy(self) -> None:
