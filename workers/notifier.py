@@ -19,7 +19,7 @@ from workers.ports import Slack
 
 log = get_logger(__name__)
 
-PACE_S = 1.0  # Slack: about one post a second a channel
+PACE_S = 1.2  # Slack: about one post a second a channel, counted when they arrive
 STREAM_LASTS = timedelta(minutes=4)  # Slack ends a stream after about 5 minutes
 _LOCK_S = 60.0
 _LONGEST_DELAY_S = 60.0
@@ -174,7 +174,7 @@ def _stream(message: Message, records: Records, slack: Slack) -> Message:
 
 
 def _keep_pace(channel: str, records: Records) -> None:
-    """Wait out the rest of the second since this channel's last message."""
+    """Wait out the rest of the pace since this channel's last message."""
     name = f"sre:pace:{channel}"
     while not records.redis.set(name, 1, px=int(PACE_S * 1000), nx=True):
         time.sleep(max(int(records.redis.pttl(name)), 10) / 1000)

