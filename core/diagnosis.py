@@ -59,6 +59,7 @@ class RunbookHit(Model):
     score: float
     path: str
     excerpt: str = ""
+    named: bool = False  # its title, or an alert it says it is for, is the very name that the question is about
 
 
 class IncidentHit(Model):

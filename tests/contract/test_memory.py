@@ -81,6 +81,15 @@ class TestRunbooks:
         assert 0.65 < best.score <= 1
         assert "above 3 bar" in best.excerpt
 
+    def test_only_the_very_name_counts_as_named(self, memory: Memory, folder: Path) -> None:
+        (folder / "boiler.md").write_text(f"---\nalerts: [KubeBoilerOOM]\n---\n{BURST_PIPES}")
+        memory.index([folder])
+        asked = {
+            "BoilerPressureTooHigh: at 3.4 bar": True, "KubernetesBoilerOom 3 times": True,
+            "BoilerPressureTooLow: at 0.4 bar": False, "the boiler pressure is too high": False,
+        }  # fmt: skip
+        assert {text: memory.search_runbooks(text, limit=1)[0].named for text in asked} == asked
+
     def test_an_alert_of_another_system_does_not_pass_the_gate(self, memory: Memory, folder: Path) -> None:
         (folder / "boiler.md").write_text(BURST_PIPES)
         memory.index([folder])

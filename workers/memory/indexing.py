@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from core.errors import ConfigError
 from workers.memory.documents import Document, read, require_known
 from workers.memory.shelf import Entry, Known, Shelf
-from workers.memory.text import is_identifier, spelled
+from workers.memory.text import is_identifier, same
 from workers.ports import Indexed
 from workers.runbook import Runbook, parse_runbook
 
@@ -129,9 +129,10 @@ class _Run:
 
 def _entry(document: Document, runbook_id: str, starter: bool = False) -> Entry:
     runbook = parse_runbook(runbook_id, document.path, document.text)
+    names = _names(runbook, document)
     return Entry(
-        id=runbook.id, names=_names(runbook, document), text=runbook.text, digest=document.digest, starter=starter,
-        kept={"title": runbook.title, "path": document.path, "whole": document.text},
+        id=runbook.id, names=names, text=runbook.text, digest=document.digest, starter=starter,
+        kept={"title": runbook.title, "path": document.path, "names": list(map(same, names)), "whole": document.text},
     )  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def _names(runbook: Runbook, document: Document) -> tuple[str, ...]:
     stem = PurePath(document.name).name
     conditions = [name for s in runbook.signals if s.required and s.finding for name in s.finding.condition]
     names = [runbook.title, *runbook.alerts, *conditions, *([stem] if is_identifier(stem, humps=2) else [])]
-    return tuple({" ".join(spelled(name).casefold().split()): name for name in reversed(names)}.values())[::-1]
+    return tuple({same(name): name for name in reversed(names)}.values())[::-1]
 
 
 def _batches(documents: Sequence[Document]) -> Iterator[list[Document]]:

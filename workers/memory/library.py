@@ -15,7 +15,7 @@ from workers.memory import indexing
 from workers.memory.embedding import Embedder
 from workers.memory.shelf import Entry, Shelf
 from workers.memory.store import Store
-from workers.memory.text import spelled
+from workers.memory.text import headline, same, spelled
 from workers.ports import Indexed, PastIncident
 from workers.runbook import Runbook, parse_runbook
 
@@ -48,12 +48,12 @@ class Library:
 
     def search_runbooks_batch(self, texts: Sequence[str], limit: int = 5) -> tuple[tuple[RunbookHit, ...], ...]:
         asked = [text for text in texts if text.strip()]
-        answers = iter(self._runbooks.ask(asked, limit, indexing.KEPT) if asked else ())
+        answers = iter(self._runbooks.ask(asked, limit, [*indexing.KEPT, "names"]) if asked else ())
         return tuple(
             tuple(
                 RunbookHit(
                     id=match.id, title=match.kept["title"], score=round(match.score, 4), path=match.kept["path"],
-                    excerpt=_excerpt(match.excerpt, text),
+                    excerpt=_excerpt(match.excerpt, text), named=same(headline(text)) in match.kept.get("names", ()),
                 )
                 for match in (next(answers) if text.strip() else ())
             )

@@ -43,6 +43,11 @@ def spelled(text: str) -> str:
     return _WORD.sub(lambda found: _SPELLED.get(found[0].lower(), found[0]), split)
 
 
+def same(name: str) -> str:
+    """Equal for names that are written differently: "KubePodOOM", "Kubernetes pod out of memory"."""
+    return " ".join(spelled(name).casefold().split())
+
+
 def steady(text: str) -> str:
     """The text without what differs with each firing: addresses, links, ids of pods, appended labels."""
     for pattern in _VARYING:
