@@ -11,8 +11,8 @@ from workers.memory.store import Found, Question, Store, point_id
 _POINTS = 60  # of each search; documents have three points on average
 # Fusion: cosine, plus this much for the best match by words and in proportion for the others. Rank fusion found less
 # (bench/search.py), because it forgets by how much the first was better.
-_WORDS = 0.2
-# A team's own runbook before a starter, unless that is much nearer: more than a perfect match of words makes up for.
+_WORDS = 0.15
+# A team's own runbook before a starter, unless that is much nearer.
 _OWN = 0.3
 FIELDS = ("doc", "n", "count", "starter")
 

@@ -11,7 +11,7 @@ from workers.memory.embedding import Embedder
 from workers.memory.meaning import SCHEME, Text, document_vectors, question_vectors
 from workers.memory.ranking import Ranked, rank
 from workers.memory.store import Point, Question, Store, document_words, point_id, question_words
-from workers.memory.text import ASKED_CHARS
+from workers.memory.text import ASKED_CHARS, steady
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Shelf:
         """For each text the documents that answer it best, best first."""
         asked = [text[:ASKED_CHARS] for text in texts]
         questions = [
-            Question(row.tolist(), question_words(text))
+            Question(row.tolist(), question_words(steady(text)))
             for text, row in zip(asked, question_vectors(self._embedder, asked), strict=True)
         ]
         return [list(self._matches(ranked, fields)) for ranked in rank(self._store, questions, limit)]
