@@ -8,6 +8,8 @@ SreError
 ├── NotFound
 ├── Conflict            a stale save; load again and decide again
 ├── Refused             the other side said no, and will again; `code` is its own word
+├── Unclear             a write was sent and its answer lost; it is never sent again
+├── Changed             the target is no longer what it was when it was decided on; nothing was done
 ├── Malformed           what was sent cannot be read
 ├── Unreachable         a dependency did not answer; exit status 3
 └── ConfigError         at start only; exit status 2
@@ -65,6 +67,14 @@ class Refused(SreError):
     def __init__(self, what: str, code: str) -> None:
         super().__init__(f"{what}: {code}")
         self.code = code
+
+
+class Unclear(SreError):
+    """A write was sent and its answer lost: it may have happened or not. Never tried again."""
+
+
+class Changed(SreError):
+    """The target is no longer what it was when the action was prepared; nothing was done. The sentence says what."""
 
 
 class Malformed(SreError):

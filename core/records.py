@@ -12,6 +12,7 @@ from core.ledger import Ledger
 from core.model import utc_now
 from core.queues import Queues
 from core.redis import connect
+from core.remediation import Remediations
 from core.settings import Settings
 from core.stores import Incidents, Investigations, Outbox, Outcomes, Requests, Switches
 
@@ -28,6 +29,7 @@ class Records:
     outbox: Outbox
     switches: Switches
     outcomes: Outcomes
+    remediations: Remediations
     ledger: Ledger
     queues: Queues
     now: Callable[[], datetime] = utc_now
@@ -44,5 +46,6 @@ def open_records(
     return Records(
         settings=settings, redis=client, incidents=Incidents(client), investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
-        ledger=Ledger(client, settings.secrets()), queues=Queues(client), now=now,
+        remediations=Remediations(client), ledger=Ledger(client, settings.secrets()), queues=Queues(client),
+        now=now,
     )  # fmt: skip

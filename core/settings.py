@@ -57,6 +57,8 @@ class Autonomy(_Section):
     mode: Literal["shadow", "assist", "autonomous"] = "shadow"
     alert_types: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
+    settle_s: int = Field(default=300, ge=1, le=3600)  # how long what was done is watched before it counts as held
+    cooldown_s: int = Field(default=600, ge=0, le=86_400)  # how long a service is left alone after each action
 
 
 class Config(_Section):

@@ -41,6 +41,28 @@ class Cluster(Protocol):
         ...
 
 
+class Writer(Protocol):
+    """Write access to one Kubernetes API; only the operator holds one.
+
+    Every method answers with the API's own JSON, and raises Conflict for 409, Refused for another 4xx (`code` is
+    Kubernetes' reason, such as "Forbidden" or "NotFound"), Transient for 429 and for 503 with Retry-After, Unreachable
+    when no connection came about, and Unclear when the answer was lost (a time-out, a broken
+    connection, another 5xx).
+    """
+
+    def patch(self, path: str, body: object, *, json_patch: bool = False, dry_run: bool = False) -> dict[str, Any]:
+        """A merge patch, or a JSON patch with its `test` operations. A `resourceVersion` in it is a precondition."""
+        ...
+
+    def create(self, path: str, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Also for subresources, such as a pod's eviction."""
+        ...
+
+    def delete(self, path: str, *, uid: str, dry_run: bool = False) -> dict[str, Any]:
+        """Delete the object only if it still is the one with this uid."""
+        ...
+
+
 @dataclass(frozen=True)
 class Series:
     """One time series: its labels, and (unix seconds, value) pairs, oldest first."""
@@ -70,6 +92,17 @@ class Alerts(Protocol):
 
     def firing(self) -> tuple[Alert, ...]: ...
     def link(self, alert: Alert) -> str: ...
+
+
+class Silences(Protocol):
+    """Alertmanager's silences; only the operator holds this. Raises as `Writer` does."""
+
+    def create(self, body: dict[str, Any]) -> str:
+        """The new silence's id. `body` is Alertmanager's postableSilence."""
+        ...
+
+    def list(self) -> tuple[dict[str, Any], ...]: ...
+    def expire(self, silence_id: str) -> None: ...
 
 
 class PastIncident(Model):
@@ -133,6 +166,14 @@ class Slack(Protocol):
     def start_stream(self, message: Message) -> str: ...
     def append_stream(self, message: Message, tasks: Sequence[Task]) -> None: ...
     def stop_stream(self, message: Message, tasks: Sequence[Task]) -> None: ...
+    def groups_of(self, user: str, among: Sequence[str]) -> tuple[str, ...]:
+        """Which of these user groups the person is in, as Slack says now (needs `usergroups:read`)."""
+        ...
+
+    def upload(self, png: bytes, name: str, alt_text: str) -> str:
+        """A picture's file id, for an image block; it is shared by the message that shows it (needs `files:write`)."""
+        ...
+
     def respond(self, response_url: str, view: View) -> None:
         """Answer a command or click where only its author sees it."""
         ...

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.errors import ConfigError
 from core.records import Records
 from core.settings import Settings
-from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner, Slack
+from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner, Silences, Slack, Writer
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,38 @@ class Outside:
 
 
 @dataclass(frozen=True)
+class Operator:
+    """The outside with write credentials; only `remediate` workers open it, and no reasoner ever sees it."""
+
+    settings: Settings
+    cluster: Callable[
+        [str | None], Cluster
+    ]  # reads with the operator's own credentials; raises Unreachable, ConfigError
+    writer: Callable[[str | None], Writer]
+    metrics: Callable[[str | None], Metrics | None]
+    alerts: Alerts | None
+    silences: Silences | None
+
+
+@dataclass(frozen=True)
 class World:
     """One worker's ports. The outside is opened when it is first looked at: the notifier never does."""
 
     records: Records
     open_outside: Callable[[], Outside]  # the same one each time; raises ConfigError, Unreachable
     slack: Slack | None  # None without a token: messages wait in the outbox
+    open_operator: Callable[[], Operator] | None = None  # None but in `remediate` workers
 
     @property
     def outside(self) -> Outside:
         return self.open_outside()
+
+    @property
+    def operator(self) -> Operator:
+        """Raises: ConfigError in a process that may not write."""
+        if self.open_operator is None:
+            raise ConfigError("This process holds no write credentials; only `sre-bot worker remediate` does.")
+        return self.open_operator()
 
 
 _held: list[World] = []
