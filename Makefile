@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test lint types contract check policy-test live bench lock clean
+.PHONY: demo test lint types contract check policy-test live bench starters lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sre-bot demo --headless
@@ -28,6 +28,10 @@ policy-test: $(VENV)/.installed
 
 live: $(VENV)/.installed
 	$(BIN)/pytest tests/live
+
+# What the model makes of the starter runbooks, shipped so that a first start need not embed them.
+starters: $(VENV)/.installed
+	$(BIN)/python -c 'from workers.memory.starters import main; main()'
 
 # Pins what requirements*.in ask for; the files name no download address.
 lock: $(VENV)/.installed

@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
+from workers.memory import starters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +55,14 @@ _MODEL_FILES = ("model.onnx", "onnx/model.onnx", "model_optimized.onnx", "model_
 class Embedder:
     """Texts to unit vectors of 384 numbers. Safe for threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Loads the model, in about a second. Raises: ConfigError when there is none, or not one that can be loaded."""
+    def __init__(self, folder: Path, known: Mapping[bytes, Any] | None = None) -> None:
+        """Loads the model, in about a second.
+
+        Args:
+            known: What need not be embedded, as `starters.shipped` has it, which is the default.
+
+        Raises: ConfigError when there is no model, or not one that can be loaded.
+        """
         from fastembed import TextEmbedding
         from fastembed.common.model_description import ModelSource, PoolingType
 
@@ -73,18 +80,20 @@ class Embedder:
         except Exception as error:  # onnxruntime and tokenizers raise classes of their own making
             raise ConfigError(f"The embedding model in {folder} cannot be loaded; remove that folder to have it "
                               "assembled again, or correct SRE_EMBEDDING_DIR.") from error  # fmt: skip
+        self._known = starters.shipped(self.id) if known is None else known
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="embedding")
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text, in the order given; only the first 256 tokens of a text count."""
         import numpy as np
 
-        distinct = sorted(set(texts), key=len)
-        size = _BATCH if len(distinct) > _AT_ONCE * _BATCH else 1
-        batches = [distinct[start : start + size] for start in range(0, len(distinct), size)]
+        found = {text: self._known.get(starters.key(text)) for text in texts}
+        due = sorted((text for text, row in found.items() if row is None), key=len)
+        size = _BATCH if len(due) > _AT_ONCE * _BATCH else 1
+        batches = [due[start : start + size] for start in range(0, len(due), size)]
         done = [row for rows in self._pool.map(self._embed, batches) for row in rows]
-        where = {text: number for number, text in enumerate(distinct)}
-        rows = np.stack(done)[[where[text] for text in texts]] if texts else np.empty((0, DIMENSIONS), np.float32)
+        found |= zip(due, done, strict=True)
+        rows = np.array([found[text] for text in texts], np.float32).reshape(len(texts), -1 if texts else DIMENSIONS)
         if rows.shape[1] != DIMENSIONS:
             raise ConfigError(f"The model in {self._folder} does not give {DIMENSIONS} numbers; SRE_EMBEDDING_DIR must "
                               "hold all-MiniLM-L6-v2.")  # fmt: skip

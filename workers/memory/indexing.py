@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 
 from core.errors import ConfigError
 from workers.memory.documents import Document, read, require_known
-from workers.memory.shelf import Entry, Known, Shelf
+from workers.memory.meaning import embedded_texts
+from workers.memory.shelf import Entry, Known, Shelf, entry_text
 from workers.memory.text import is_identifier, same
 from workers.ports import Indexed
 from workers.runbook import Runbook, parse_runbook
@@ -37,17 +38,25 @@ def index(shelf: Shelf, roots: Iterable[Path], on_progress: Progress) -> Indexed
 
 def ensure_starters(shelf: Shelf) -> Indexed:
     """The product's own runbooks, as this release has them; quick when nothing changed."""
-    documents = []
-    for file in sorted(
-        (f for f in resources.files("runbooks").iterdir() if f.name.endswith(".md")), key=lambda f: f.name
-    ):
-        raw = file.read_bytes()
-        digest = hashlib.sha256(raw).hexdigest()[:16]
-        documents.append(Document(f"runbooks/{file.name}", file.name.removesuffix(".md"), raw.decode(), digest))
+    documents = list(_starters())
     known = shelf.known(KEPT)
     paths = {document.path for document in documents}
     gone = {doc: what for doc, what in known.items() if what.starter and what.path not in paths}
     return _Run(shelf, known, gone, [], starter=True).write(documents, lambda done, total: None)
+
+
+def starter_texts() -> set[str]:
+    """Every text of the starters that is embedded when they are put."""
+    entries = [_entry(document, document.name, starter=True) for document in _starters()]
+    return {text for entry in entries for text in embedded_texts(entry_text(entry))}
+
+
+def _starters() -> Iterator[Document]:
+    for file in sorted(resources.files("runbooks").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".md"):
+            raw = file.read_bytes()
+            digest = hashlib.sha256(raw).hexdigest()[:16]
+            yield Document(f"runbooks/{file.name}", file.name.removesuffix(".md"), raw.decode(), digest)
 
 
 def refresh(shelf: Shelf) -> None:

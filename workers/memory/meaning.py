@@ -47,10 +47,8 @@ def blended(embedder: Embedder, documents: Sequence[Text]) -> list[Vectors]:
     """The unit vectors of documents before what all have in common is taken away."""
     import numpy as np
 
-    texts = [
-        [*document.names, *(f"{document.names[0]}\n{piece}" for piece in document.pieces)] for document in documents
-    ]
-    rows = embedder.embed([spelled(text) for of_document in texts for text in of_document])
+    texts = [embedded_texts(document) for document in documents]
+    rows = embedder.embed([text for of_document in texts for text in of_document])
     found, start = [], 0
     for document, of_document in zip(documents, texts, strict=True):
         own = rows[start : start + len(of_document)]
@@ -59,6 +57,11 @@ def blended(embedder: Embedder, documents: Sequence[Text]) -> list[Vectors]:
         found.append(_unit(np.concatenate([shown, _ALIAS * names[1:] + (1 - _ALIAS) * pieces[:1]])))
         start += len(of_document)
     return found
+
+
+def embedded_texts(document: Text) -> list[str]:
+    """The texts of a document as the model is given them: its names, then its pieces."""
+    return [spelled(text) for text in (*document.names, *(f"{document.names[0]}\n{p}" for p in document.pieces))]
 
 
 def question_vectors(embedder: Embedder, texts: Sequence[str]) -> Vectors:

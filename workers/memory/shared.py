@@ -28,7 +28,7 @@ from workers.memory.wire import LOCK
 from workers.ports import Indexed, PastIncident
 from workers.runbook import Runbook
 
-START_TIMEOUT_S = 120.0  # the starters' first indexing takes 10 s on two busy cores
+START_TIMEOUT_S = 120.0  # with a model of one's own, the starters' first indexing takes 10 s on two busy cores
 ANSWER_TIMEOUT_S = 60.0
 _QUESTIONS = 16  # a call: more would keep it busy for long
 _TRIES = 4  # of a call whose process was killed under it; every call may be repeated

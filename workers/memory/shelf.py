@@ -71,7 +71,7 @@ class Shelf:
 
     def put(self, entries: Sequence[Entry]) -> int:
         """Write the documents in place of what was there under their ids; returns the number of points."""
-        texts = [Text(entry.names, chunks(entry.text, entry.names[0])) for entry in entries]
+        texts = [entry_text(entry) for entry in entries]
         points = [
             Point(point_id(entry.id, n), row.tolist(), document_words(words), {
                 "doc": entry.id, "n": n, "count": len(rows), "digest": entry.digest, "version": self.version,
@@ -129,6 +129,11 @@ class Shelf:
             first, best = points.get(point_id(entry.doc, 0)), points.get(entry.best)
             if first is not None and best is not None:  # else it was removed since it was found
                 yield Match(entry.doc, entry.score, best["text"], first.get("kept", {}))
+
+
+def entry_text(entry: Entry) -> Text:
+    """What is embedded of it."""
+    return Text(entry.names, chunks(entry.text, entry.names[0]))
 
 
 def _kept(fields: Sequence[str]) -> list[str]:
