@@ -44,6 +44,10 @@ class Args:
     def has(self, name: str) -> bool:
         return self._values.get(name) is not None
 
+    def value(self, name: str) -> Any:
+        """An argument as it came; None when absent."""
+        return self._values.get(name)
+
     def json(self, name: str, error: str = "invalid_arguments") -> Any:
         """A structured argument, decoded when it came as text; None when absent or empty."""
         value = self._values.get(name)

@@ -173,6 +173,14 @@ class People:
         reacted = events.reaction("reaction_added", message, who.id, name.strip(":"), self._workspace.new_ts())
         return await self._delivery.event(reacted)
 
+    async def unreact(self, user: str, ts: str, name: str) -> Outcome:
+        """Take back one's reaction to a message. Raises ApiError when there is none."""
+        who = self._workspace.user(user)
+        message = self._message_before(who, ts)
+        marks.unreact(self._workspace, message, who.id, name.strip(":"))
+        gone = events.reaction("reaction_removed", message, who.id, name.strip(":"), self._workspace.new_ts())
+        return await self._delivery.event(gone)
+
     async def open_home(self, user: str) -> Outcome:
         """Open the app's Home tab."""
         who = self._workspace.user(user)

@@ -28,6 +28,7 @@ class SlackThread:
         self.submit_view = self._waiting(server.submit_view)
         self.close_view = self._waiting(server.close_view)
         self.react = self._waiting(server.react)
+        self.unreact = self._waiting(server.unreact)
         self.open_home = self._waiting(server.open_home)
         self.stop_stream = self._waiting(server.stop_stream)
         self.disconnect = self._waiting(server.disconnect)

@@ -26,6 +26,16 @@ def react(workspace: Workspace, message: Message, user: str, name: str) -> None:
     workspace.changed("reaction_added", message)
 
 
+def unreact(workspace: Workspace, message: Message, user: str, name: str) -> None:
+    """Take a reaction back. Raises ApiError."""
+    if user not in message.reactions.get(name, []):
+        raise ApiError("no_reaction")
+    message.reactions[name].remove(user)
+    if not message.reactions[name]:
+        del message.reactions[name]
+    workspace.changed("reaction_removed", message)
+
+
 def reactions_add(api: Api, args: Args) -> Json:
     channel = api.writable(args.needed("channel"))
     message, name = api.message(channel, args.needed("timestamp")), args.needed("name").strip(":")
@@ -37,12 +47,7 @@ def reactions_add(api: Api, args: Args) -> Json:
 def reactions_remove(api: Api, args: Args) -> Json:
     channel = api.writable(args.needed("channel"))
     message, name = api.message(channel, args.needed("timestamp")), args.needed("name").strip(":")
-    if BOT_USER_ID not in message.reactions.get(name, []):
-        raise ApiError("no_reaction")
-    message.reactions[name].remove(BOT_USER_ID)
-    if not message.reactions[name]:
-        del message.reactions[name]
-    api.workspace.changed("reaction_removed", message)
+    unreact(api.workspace, message, BOT_USER_ID, name)
     api.emit(events.reaction("reaction_removed", message, BOT_USER_ID, name, api.workspace.new_ts()))
     return {"ok": True}
 
