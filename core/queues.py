@@ -37,16 +37,18 @@ class Queues:
         self._queues: dict[str, Queue] = {}
 
     def enqueue(
-        self, queue: QueueName, job: str, *ids: str, delay_s: float = 0, front: bool = False, once: bool = False
-    ) -> None:
+        self, queue: QueueName, job: str, *ids: str, delay_s: float = 0, front: bool = False, once: bool = False,
+        alone_on: str | None = None,
+    ) -> None:  # fmt: skip
         """Run `job` with these ids on `queue`, now or after `delay_s` seconds; a failed one is tried three times more.
 
         Args:
             once: Nothing is added while the same job with the same ids waits, runs, or has ended within a minute.
+            alone_on: Of the jobs that name the same thing here, one runs at a time; the others wait.
         """
         from datetime import timedelta
 
-        from rq import Retry
+        from rq import RateLimit, Retry
         from rq.exceptions import DuplicateJobError
 
         held = self._queue(queue)
@@ -57,6 +59,8 @@ class Queues:
         }
         if once:
             options |= {"unique": True, "job_id": re.sub(r"[^\w-]", "_", "-".join((job, *ids)), flags=re.ASCII)}
+        if alone_on:
+            options["rate_limit"] = RateLimit(alone_on, 1)
         with contextlib.suppress(DuplicateJobError):
             if delay_s > 0:
                 held.enqueue_in(timedelta(seconds=delay_s), job, *ids, **options)

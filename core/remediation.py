@@ -100,17 +100,24 @@ class Remediation(Model):
     alone: bool = False  # allowed by policy without a person
     decided_by: str | None = None  # Slack user id of who approved or rejected
     decided_at: Moment | None = None
+    click: str | None = None  # id of the click that decided
     reason: str | None = None  # why it was rejected, in that person's words
     begun_at: Moment | None = None
     ended_at: Moment | None = None
     before: Look | None = None
     after: Look | None = None
+    undoing: bool = False  # undo was begun; never begun again
     outcome: str | None = None  # one sentence on how it ended
     version: int = 0
 
     @property
     def action(self) -> Action:
         return self.proposal.action
+
+    @property
+    def scope(self) -> str:
+        """What only one remediation at a time may work on: the service, else the target."""
+        return self.service or f"{self.cluster or ''}/{self.action.namespace}/{self.proposal.target}"
 
 
 def digest_of(action: Action, policy_hash: str, target: Target) -> str:
@@ -193,19 +200,19 @@ class Remediations:
         """Raises: NotFound."""
         return self._clicks.get(click_id)
 
-    def occupy(self, service: str, remediation_id: str, for_s: int) -> str:
-        """The remediation that has the service to itself: this one if nobody else does, for at most `for_s` seconds."""
-        self._redis.set(f"{PREFIX}occupied:{service}", remediation_id, nx=True, ex=for_s)
-        return as_text(self._redis.get(f"{PREFIX}occupied:{service}")) or remediation_id
+    def occupy(self, scope: str, remediation_id: str, for_s: int) -> bool:
+        """Whether this remediation now has the scope to itself, for at most `for_s` seconds."""
+        name = f"{PREFIX}occupied:{scope}"
+        return bool(self._redis.set(name, remediation_id, nx=True, ex=for_s)) or self.occupant(scope) == remediation_id
 
-    def vacate(self, service: str, remediation_id: str) -> None:
-        """Let others at the service; nothing happens when another has it."""
+    def vacate(self, scope: str, remediation_id: str) -> None:
+        """Let others at the scope; nothing happens when another has it."""
         script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-        self._redis.eval(script, 1, f"{PREFIX}occupied:{service}", remediation_id)
+        self._redis.eval(script, 1, f"{PREFIX}occupied:{scope}", remediation_id)
 
-    def occupant(self, service: str) -> str | None:
-        """The id of the remediation that has the service to itself."""
-        return as_text(self._redis.get(f"{PREFIX}occupied:{service}")) or None
+    def occupant(self, scope: str) -> str | None:
+        """The id of the remediation that has the scope to itself."""
+        return as_text(self._redis.get(f"{PREFIX}occupied:{scope}")) or None
 
     def _place(self, investigation_id: str, number: int) -> str:
         return f"{PREFIX}remediation-of:{investigation_id}:{number}"

@@ -31,6 +31,11 @@ class Policy:
         """SHA-256 over the rules, the limits and the approvers."""
         return self._rules.hash
 
+    @property
+    def approval_age_s(self) -> float:
+        """How long an approval may be waited for."""
+        return float(self._rules.data["limits"]["approval_age_s"])
+
     def decide(self, action: Action | Mapping[str, Any], facts: Mapping[str, Any]) -> Decision:
         """What may be done: `allow` at once, `ask` a person first, or `deny`. Never raises.
 
