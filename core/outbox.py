@@ -38,6 +38,14 @@ class Stream(Model):
     ended: bool = False
 
 
+class Picture(Model):
+    """A picture that belongs to a message; its PNG is kept beside the outbox under `key` for a day."""
+
+    key: str
+    alt_text: str  # a sentence that says what the picture shows
+    title: str
+
+
 class Message(Model):
     """One message, found again by its key: putting a new view under the same key edits it."""
 
@@ -48,11 +56,13 @@ class Message(Model):
     thread_ts: str | None = None  # or the thread itself
     stream: Stream | None = None  # shown live while it runs, where the workspace supports it
     incident: str | None = None
+    picture: Picture | None = None  # shown below the blocks, where Slack lets the bot upload it
     # From here on the notifier writes.
     ts: str | None = None  # set once posted
     permalink: str | None = None
     posted: str | None = None  # digest of the view that Slack shows
     attempted: bool = False  # a post was begun; look before posting again
+    uploaded: tuple[str, str] | None = None  # key of the picture that was uploaded, and Slack's id of that file
     streaming_since: Moment | None = None  # a stream is open
     streamed: tuple[Task, ...] = ()  # tasks as Slack shows them
     failures: int = 0  # deliveries in a row that Slack put off
@@ -60,5 +70,15 @@ class Message(Model):
 
     def as_posted(self, before: Message) -> Message:
         """This wish, with what the notifier knows of the message from `before`."""
-        known = ("ts", "permalink", "posted", "attempted", "streaming_since", "streamed", "failures", "version")
+        known = (
+            "ts",
+            "permalink",
+            "posted",
+            "attempted",
+            "uploaded",
+            "streaming_since",
+            "streamed",
+            "failures",
+            "version",
+        )
         return self.model_copy(update={name: getattr(before, name) for name in known})

@@ -60,8 +60,18 @@ class Measure(Model):
     name: str  # "5xx of checkout", "p95 of storefront", "restarts of checkout"
     value: float | None  # None: not known
     unit: Literal["ratio", "s", "count"]
+    normal: float | None = None  # the median of the hours before the trouble; only the look before the action has it
     service: str | None = None
     downstream: bool = False  # of a service that depends on the target
+
+
+class Trend(Model):
+    """What judging one look leaves for the next: since when each has been so; None when it is not."""
+
+    settled_since: Moment | None = None  # what the action started is complete
+    good_since: Moment | None = None
+    worse_since: Moment | None = None
+    slipped: bool = False  # the last look alone was not good
 
 
 class Look(Model):
@@ -70,8 +80,10 @@ class Look(Model):
     at: Moment
     rolled_out: bool | None = None  # None: not a rollout, or not known
     firing: tuple[str, ...] | None = None  # alerts of the incident whose own expression holds; None: not known
+    looks_back_s: float = 0.0  # of those that hold: how far back their expressions see, beyond the action
     measures: tuple[Measure, ...] = ()
     could_not_read: tuple[str, ...] = ()
+    trend: Trend = Trend()
 
 
 class Remediation(Model):
