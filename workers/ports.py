@@ -71,6 +71,14 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
 
+@dataclass(frozen=True)
+class Rule:
+    """One alerting rule as Prometheus runs it."""
+
+    expression: str
+    labels: dict[str, str]  # that it gives its alerts; values may be templates
+
+
 class Metrics(Protocol):
     """Prometheus' query API. Raises ToolError, or Unreachable when nothing answers."""
 
@@ -80,6 +88,10 @@ class Metrics(Protocol):
     def range(self, query: str, start: datetime, end: datetime, step_s: int) -> tuple[Series, ...]: ...
     def names(self, matching: str) -> tuple[str, ...]:
         """Metric names that match a regular expression."""
+        ...
+
+    def rules(self, alert_name: str) -> tuple[Rule, ...]:
+        """The alerting rules of that name."""
         ...
 
     def link(self, query: str) -> str:

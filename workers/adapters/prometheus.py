@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from core.errors import BadQuestion, ToolError
 from workers.adapters.json_api import JsonApi, Params, Rejected
-from workers.ports import Series
+from workers.ports import Rule, Series
 
 TIMEOUT_S = 10.0  # a query that takes longer costs Prometheus dearly, most of all during an incident
 MAX_NAMES = 500
@@ -50,6 +50,16 @@ class Prometheus:
         if not isinstance(names, list):
             raise _unexpected("metric names")
         return tuple(sorted(str(name) for name in names)[:MAX_NAMES])
+
+    def rules(self, alert_name: str) -> tuple[Rule, ...]:
+        """The alerting rules of that name, in the order of their files."""
+        what = "the alert rules"
+        data = self._data("/api/v1/rules", {"type": "alert"}, what)
+        try:
+            found = (rule for group in data["groups"] for rule in group["rules"] if rule["name"] == alert_name)
+            return tuple(Rule(str(rule["query"]), dict(rule.get("labels") or {})) for rule in found)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _unexpected(what) from error
 
     def link(self, query: str) -> str:
         """The query's graph of the last hour."""

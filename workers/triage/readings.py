@@ -15,17 +15,16 @@ from core.incident import Alert
 from core.observation import Reading
 from workers.ports import Metrics, Series
 from workers.tools.graph import describe, number
+from workers.triage import queries
 from workers.triage.evidence import cut
 from workers.triage.metricnames import Asked, Requests, counters, find_requests, histograms
 
 BACK = timedelta(hours=6)  # how far "before" goes
 STEP_S = 120
-WINDOW = "3m"  # of rates: three scrapes a minute apart
 FRESH_S = 300  # two steps and some lateness; an older last point says nothing of now
 LONGEST_EXPRESSION = 4000
 _SLACK = timedelta(minutes=3)  # the trouble began somewhat before somebody noticed
 _COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
-_CONTAINERS = 'container!="",container!="POD"'
 
 
 Write = Callable[[float], str]
@@ -77,12 +76,11 @@ class Looker:
         requests = self._find(counters(self.names), asked)
         if requests is None:
             return
-        rate = f"sum(rate({requests.select()}[{WINDOW}]))"
-        served = self._look("request_rate", asked, rate, "requests a second")
+        served = self._look("request_rate", asked, queries.served(requests), "requests a second")
         if served and requests.errors:
-            failed = f"sum(rate({requests.select(requests.errors)}[{WINDOW}]))"
-            yield self._look("error_ratio", asked, f"{failed} / {rate}", "of requests fail", _share) or _none(
-                "error_ratio", asked, f"{failed} / {rate}", "no request fails"
+            ratio = queries.error_ratio(requests)
+            yield self._look("error_ratio", asked, ratio, "of requests fail", _share) or _none(
+                "error_ratio", asked, ratio, "no request fails"
             )
         if served:
             yield served
@@ -96,28 +94,13 @@ class Looker:
         buckets = self._find(histograms(self.names), asked)
         if buckets is None:
             return
-        unit = _unit(buckets)
-        query = f"histogram_quantile(0.95, sum by (le) (rate({buckets.select()}[{WINDOW}]))){unit}"
+        query = queries.latency_p95(buckets)
         if found := self._look("latency_p95_s", asked, query, "for 95 % of requests", _time):
             yield found
 
     def _saturation(self, asked: Asked) -> Iterator[Read]:
-        where = f'namespace="{asked.namespace}",pod=~"{asked.pods}"'
-        limits = 'sum by (pod, container) (kube_pod_container_resource_limits{{{},resource="{}"}})'
-        kinds = (
-            ("cpu_saturation", "container_cpu_usage_seconds_total", "cpu", f"rate({{}}[{WINDOW}])", "of its CPU limit"),
-            ("memory_saturation", "container_memory_working_set_bytes", "memory", "{}", "of its memory limit"),
-        )
-        for name, metric, resource, used, words in kinds:
-            if {metric, "kube_pod_container_resource_limits"} <= self.names:
-                of_each = f"sum by (pod, container) ({used.format(f'{metric}{{{where},{_CONTAINERS}}}')})"
-                query = f"max({of_each} / {limits.format(where, resource)})"
-                if found := self._look(name, asked, query, f"{words}, in its fullest container", _share):
-                    yield found
-        periods, throttled = "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"
-        if {periods, throttled} <= self.names:
-            share = " / ".join(f"sum(rate({m}{{{where},{_CONTAINERS}}}[{WINDOW}]))" for m in (throttled, periods))
-            if found := self._look("cpu_throttled", asked, share, "of its CPU periods throttled", _share):
+        for share in queries.saturation(asked, self.names):
+            if found := self._look(share.name, asked, share.query, share.words, _share):
                 yield found
 
     def _expression(self, alert: Alert, expression: str) -> list[Read]:
@@ -178,13 +161,6 @@ def _split(expression: str) -> tuple[str, str]:
     if isinstance(parsed, promql_parser.BinaryExpr) and str(parsed.op) in _COMPARISONS:
         return str(parsed.lhs), cut(f"{parsed.op} {parsed.rhs}", 120)
     return expression, ""
-
-
-def _unit(buckets: Requests) -> str:
-    """What turns the histogram's unit into seconds."""
-    if "milli" in buckets.metric or "_ms_" in buckets.metric:
-        return " / 1e3"
-    return " / 1e6" if "micro" in buckets.metric or "_us_" in buckets.metric else ""
 
 
 def _time(seconds: float) -> str:
