@@ -39,6 +39,16 @@ class Rollout:
         objects.put("deployments", after, now)
         return before
 
+    def holds(self, objects: Objects) -> bool:
+        """Whether its change is in effect: neither undone nor outdone."""
+        found = objects.find("deployments", NAMESPACE, self.deployment)
+        if found is None:
+            return False
+        now = found["spec"]["template"]["spec"]["containers"][0]
+        changed = copy.deepcopy(now)
+        self._change(changed)
+        return _settings(changed) == _settings(now)
+
     def _change(self, container: Json) -> None:
         if self.tag:
             container["image"] = f"{BY_NAME[self.deployment].repository}:{self.tag}"
@@ -50,6 +60,11 @@ class Rollout:
         for key, memory in (("limits", self.memory_limit), ("requests", self.memory_request)):
             if memory:
                 container["resources"][key]["memory"] = memory
+
+
+def _settings(container: Json) -> Json:
+    """The container with its variables in one order."""
+    return container | {"env": sorted(container.get("env", []), key=lambda e: str(e["name"]))}
 
 
 def restore(objects: Objects, before: Json, now: float) -> None:

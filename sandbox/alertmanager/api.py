@@ -42,6 +42,11 @@ class Alertmanager:
         for name in [n for n, a in self._alerts.items() if a.ends_at < now - RESOLVE_TIMEOUT_S]:
             del self._alerts[name]
 
+    def firing(self) -> list[Json]:
+        """The alerts that fire now, silenced ones too, as the API shows them."""
+        now = self._clock.now()
+        return [self._gettable(alert) for alert in self._alerts.values() if not alert.resolved_at(now)]
+
     def app(self) -> web.Application:
         app = web.Application()
         app.add_routes([
