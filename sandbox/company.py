@@ -26,6 +26,7 @@ from sandbox.exporter import METADATA
 from sandbox.faults import Rollout
 from sandbox.kubernetes.access import OPERATOR, READER
 from sandbox.kubernetes.api import KubernetesApi
+from sandbox.loops import call_on
 from sandbox.monitoring import Monitoring
 from sandbox.prometheus.api import PrometheusApi
 from sandbox.world import World
@@ -106,11 +107,11 @@ class Company:
 
     def inject(self, fault: Rollout) -> None:
         """Begin a fault."""
-        self._on_loop(lambda: self.world.inject(fault))
+        call_on(self._loop, lambda: self.world.inject(fault))
 
     def heal(self) -> None:
         """Undo every injected fault."""
-        self._on_loop(self.world.heal)
+        call_on(self._loop, self.world.heal)
 
     def environment(self) -> dict[str, str]:
         """The variables with which sre-bot finds this company."""
@@ -146,16 +147,6 @@ class Company:
                 self.alertmanager.receive(alerts)
             await asyncio.sleep(max(0.02, TICK_S / self.clock.speed))
 
-    def _on_loop(self, call: Callable[[], Result]) -> Result:
-        """Run something where the servers run, so that nothing changes under them."""
-        if self._loop is None or not self._loop.is_running() or _is_current(self._loop):
-            return call()
-
-        async def run() -> Result:
-            return call()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
-
     def _write_files(self) -> None:
         import yaml
 
@@ -177,13 +168,6 @@ class Company:
         contexts = {"read_context": READ_CONTEXT, "write_context": WRITE_CONTEXT, "prometheus": self.prometheus_url}
         content = catalogue(contexts, self._channel, self._groups)
         self.config.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
 
 
 def _old_silence(now: float) -> Silence:
