@@ -16,6 +16,7 @@ from core.queues import DELIVER
 from core.records import Records
 from core.request import stop_switch
 from workers.loop import report
+from workers.loop.shown import root_key
 from workers.notifier import NO_STREAMING
 from workers.ports import Step
 
@@ -99,7 +100,7 @@ class SlackWatch:
         inv = self.latest
         message = Message(
             key=f"{inv.id}/progress", channel=str(inv.channel), view=progress_view(tasks),
-            under=report.root_key(inv), thread_ts=None if inv.incident else inv.thread_ts,
+            under=root_key(inv), thread_ts=None if inv.incident else inv.thread_ts,
             stream=Stream(user=str(inv.asked_by), team=str(inv.team), tasks=tasks, ended=ended),
         )  # fmt: skip
         self._records.outbox.put(message)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from core.errors import ConfigError
 from core.records import Records
 from core.settings import Settings
 from workers.ports import Cluster, Metrics, Reasoner
-from workers.world import Outside, World
+from workers.world import Operator, Outside, World
 
 
 def open_outside(settings: Settings) -> Outside:
@@ -48,9 +49,18 @@ def open_outside(settings: Settings) -> Outside:
     )  # fmt: skip
 
 
-def open_world(settings: Settings, records: Records) -> World:
-    """One worker's world."""
+def open_operator(settings: Settings) -> Operator:
+    """The outside with write credentials. Raises: ConfigError without any."""
+    raise ConfigError("There are no write credentials; set SRE_KUBE_WRITE_CONTEXT.")
+
+
+def open_world(settings: Settings, records: Records, *, writes: bool = False) -> World:
+    """One worker's world. Only with `writes` can it ever open the operator's credentials."""
     from workers.adapters.slack import SlackAdapter
 
-    slack = SlackAdapter(settings) if settings.slack_bot_token else None
-    return World(records=records, open_outside=cache(lambda: open_outside(settings)), slack=slack)
+    return World(
+        records=records,
+        open_outside=cache(lambda: open_outside(settings)),
+        slack=SlackAdapter(settings) if settings.slack_bot_token else None,
+        open_operator=cache(lambda: open_operator(settings)) if writes else None,
+    )

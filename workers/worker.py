@@ -34,10 +34,13 @@ def work(settings: Settings, records: Records, queues: Sequence[str], once: bool
     """Run jobs of these queues, in the order named, until SIGTERM (the running job is finished first)."""
     if "investigate" in queues:
         os.nice(NICE)
-    world = open_world(settings, records)
+    writes = "remediate" in queues
+    world = open_world(settings, records, writes=writes)
     use(world)
     if "investigate" in queues:
         _warm(world)
+    if writes:
+        _warm_operator(world)
     # Messages are short and in order: a fork for each would cost more than the job. Everything else is forked, so
     # that a job that dies takes nothing with it.
     kind = SimpleWorker if set(queues) == {"notify"} else Worker
@@ -64,6 +67,17 @@ def _warm(world: World) -> None:
         from workers.reasoners.claude import preload
 
         preload()
+
+
+def _warm_operator(world: World) -> None:
+    """Load what every repair needs, so that a click waits for nothing that could have been ready."""
+    import kubernetes.client  # noqa: F401  # 0.3 s
+
+    import workers.loop.clicks
+    import workers.loop.watch  # noqa: F401
+    from policies.decide import load
+
+    load(world.records.settings, publish=True)
 
 
 def failed(job: Job, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> bool:

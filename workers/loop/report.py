@@ -10,19 +10,9 @@ from blocks.replies import failure_view, question_view, stopped_view
 from core.diagnosis import Diagnosis, Investigation, Proposal
 from core.incident import Incident, State
 from core.outbox import Message, View
-from core.queues import DELIVER, SHOW_INCIDENT
+from core.queues import SHOW_INCIDENT
 from core.records import Records
-
-
-def root_key(inv: Investigation) -> str | None:
-    """The key of the message in whose thread the investigation is shown; None when the thread is known."""
-    if inv.incident:
-        return card_key(inv.incident)
-    return None if inv.thread_ts else f"{inv.id}/question"
-
-
-def card_key(incident_id: str) -> str:
-    return f"{incident_id}/card"
+from workers.loop.shown import card_key, put, root_key, show_part
 
 
 def show_card(incident: Incident, records: Records) -> None:
@@ -31,19 +21,19 @@ def show_card(incident: Incident, records: Records) -> None:
         return
     posted = records.outbox.find(card_key(incident.id))
     view = card_view(incident, records.now(), posted.permalink if posted else None)
-    _put(Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id), records)
+    put(Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id), records)
 
 
 def show_question(inv: Investigation, records: Records) -> None:
     """A question that has no thread yet starts one."""
     key = root_key(inv)
     if key and not inv.incident and inv.channel and inv.asked_by:
-        _put(Message(key=key, channel=inv.channel, view=question_view(inv.asked_by, inv.subject.text)), records)
+        put(Message(key=key, channel=inv.channel, view=question_view(inv.asked_by, inv.subject.text)), records)
 
 
 def show_seen(inv: Investigation, view: View, records: Records) -> None:
     """What is seen so far, one message that grows."""
-    _show(inv, "seen", view, records)
+    show_part(inv, "seen", view, records)
 
 
 def seen_view(inv: Investigation) -> View:
@@ -54,21 +44,21 @@ def seen_view(inv: Investigation) -> View:
 
 def show_failure(inv: Investigation, reference: str, records: Records) -> None:
     """The investigation broke: say so where people wait for it."""
-    _show(inv, "failure", failure_view(reference), records)
+    show_part(inv, "failure", failure_view(reference), records)
 
 
 def show_stopped(inv: Investigation, records: Records) -> None:
     """Somebody stopped it: say that it ended, and where it stands in the ledger."""
-    _show(inv, "stopped", stopped_view(), records)
+    show_part(inv, "stopped", stopped_view(), records)
     _append("loop.stopped", inv, {"investigation": inv.id}, records)
 
 
 def report(inv: Investigation, records: Records) -> None:
     """Show the diagnosis and proposals, and bring the incident up to date. Safe to repeat."""
     assert inv.diagnosis is not None
-    _show(inv, "diagnosis", diagnosis_view(inv), records)
+    show_part(inv, "diagnosis", diagnosis_view(inv), records)
     for number, proposal in enumerate(inv.plan or (), start=1):
-        _show(inv, f"proposal-{number}", proposal_view(proposal), records)
+        show_part(inv, f"proposal-{number}", proposal_view(proposal), records)
     if inv.incident:
         records.incidents.update(inv.incident, lambda i: _concluded(i, inv))
         records.queues.enqueue("notify", SHOW_INCIDENT, inv.incident)
@@ -134,14 +124,3 @@ def _concluded(incident: Incident, inv: Investigation) -> Incident:
 
 def _append(event: str, inv: Investigation, data: dict[str, object], records: Records) -> None:
     records.ledger.append(event, actor="bot", at=records.now(), incident=inv.incident, data=data)
-
-
-def _show(inv: Investigation, part: str, view: View, records: Records) -> None:
-    if inv.channel:
-        place = {"under": root_key(inv), "thread_ts": None if inv.incident else inv.thread_ts}
-        _put(Message(key=f"{inv.id}/{part}", channel=inv.channel, view=view, **place), records)
-
-
-def _put(message: Message, records: Records) -> None:
-    records.outbox.put(message)
-    records.queues.enqueue("notify", DELIVER, message.key)

@@ -1,0 +1,32 @@
+"""An investigation's messages: each part of its thread is a wish under a key of its own."""
+
+from __future__ import annotations
+
+from core.diagnosis import Investigation
+from core.outbox import Message, View
+from core.queues import DELIVER
+from core.records import Records
+
+
+def root_key(inv: Investigation) -> str | None:
+    """The key of the message in whose thread the investigation is shown; None when the thread is known."""
+    if inv.incident:
+        return card_key(inv.incident)
+    return None if inv.thread_ts else f"{inv.id}/question"
+
+
+def card_key(incident_id: str) -> str:
+    return f"{incident_id}/card"
+
+
+def show_part(inv: Investigation, part: str, view: View, records: Records) -> None:
+    """Wish for one part of the thread; the same part again edits it."""
+    if inv.channel:
+        place = {"under": root_key(inv), "thread_ts": None if inv.incident else inv.thread_ts}
+        put(Message(key=f"{inv.id}/{part}", channel=inv.channel, view=view, **place), records)
+
+
+def put(message: Message, records: Records) -> None:
+    """Say how a message should read, and have it delivered."""
+    records.outbox.put(message)
+    records.queues.enqueue("notify", DELIVER, message.key)
