@@ -45,9 +45,10 @@ class Writer(Protocol):
     """Write access to one Kubernetes API; only the operator holds one.
 
     Every method answers with the API's own JSON, and raises Conflict for 409, Refused for another 4xx (`code` is
-    Kubernetes' reason, such as "Forbidden" or "NotFound"), Transient for 429 and for 503 with Retry-After, Unreachable
-    when no connection came about, and Unclear when the answer was lost (a time-out, a broken
-    connection, another 5xx).
+    Kubernetes' reason, such as "Forbidden" or "NotFound") and for what the action catalogue does not write, Transient
+    for 429 and for 503 with Retry-After, Unreachable when no connection came about, and Unclear when the answer was
+    lost (a time-out, a broken connection, another 5xx). A dry run whose answer was lost is Transient: it changes
+    nothing, so nothing is unclear.
     """
 
     def patch(self, path: str, body: object, *, json_patch: bool = False, dry_run: bool = False) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class Writer(Protocol):
         ...
 
     def delete(self, path: str, *, uid: str, dry_run: bool = False) -> dict[str, Any]:
-        """Delete the object only if it still is the one with this uid."""
+        """Delete the object, and what it owns, only if it still is the one with this uid."""
         ...
 
 
@@ -107,13 +108,17 @@ class Alerts(Protocol):
 
 
 class Silences(Protocol):
-    """Alertmanager's silences; only the operator holds this. Raises as `Writer` does."""
+    """Alertmanager's silences; only the operator holds this. Writes raise as `Writer`'s do, reads ToolError and
+    Unreachable."""
 
     def create(self, body: dict[str, Any]) -> str:
         """The new silence's id. `body` is Alertmanager's postableSilence."""
         ...
 
-    def list(self) -> tuple[dict[str, Any], ...]: ...
+    def list(self) -> tuple[dict[str, Any], ...]:
+        """All that Alertmanager still has, ended ones too, as its gettableSilence."""
+        ...
+
     def expire(self, silence_id: str) -> None: ...
 
 

@@ -1,7 +1,8 @@
-"""GET and a JSON answer from one of the team's own servers: the reading that Prometheus and Alertmanager share."""
+"""JSON from and to one of the team's own servers: what Prometheus and Alertmanager share."""
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,18 @@ import orjson
 import requests
 import urllib3
 
-from core.errors import Absent, ConfigError, Forbidden, ToolError, Unreachable
+from core.errors import (
+    Absent,
+    ConfigError,
+    Conflict,
+    Forbidden,
+    Refused,
+    SreError,
+    ToolError,
+    Transient,
+    Unclear,
+    Unreachable,
+)
 
 CONNECT_S = 3.0  # a server in the same network accepts in milliseconds
 MAX_BYTES = 20_000_000  # guessed: 11,000 points of 50 series; more is a query that wants narrowing
@@ -77,6 +89,42 @@ class JsonApi:
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise Unreachable(f"{self._here()} does not answer; check {self._setting} and that it runs.") from error
 
+    def write(self, method: str, path: str, body: object, what: str) -> Any:
+        """The JSON answer to a write, which is sent once; None when there is none.
+
+        Args:
+            what: What is being written, for the error: "a silence".
+
+        Raises: Unreachable when nothing was sent, Unclear when the answer was lost, Transient when the server puts it
+            off, Conflict, and Refused when it says no.
+        """
+        unclear = Unclear(f"{self._here()} took the write of {what} and its answer was lost; look at what is there.")
+        try:
+            # A kept connection that breaks as it is used would leave it open whether the write arrived.
+            answer = self._session.request(
+                method, f"{self.url}{path}", json=body, timeout=(CONNECT_S, self._timeout_s), allow_redirects=False,
+                headers={"Connection": "close"},
+            )  # fmt: skip
+        except requests.exceptions.RequestException as error:
+            if _never_sent(error):
+                raise Unreachable(f"{self._here()} does not answer; check {self._setting} and that it runs.") from error
+            raise unclear from error
+        if not answer.ok or answer.is_redirect:
+            raise self._no(answer, what, unclear)
+        try:
+            return orjson.loads(answer.content) if answer.content else None
+        except orjson.JSONDecodeError as error:
+            raise unclear from error
+
+    def _no(self, answer: requests.Response, what: str, unclear: Unclear) -> SreError:
+        status, later = answer.status_code, answer.headers.get("Retry-After", "")
+        if status == 409:
+            return Conflict(f"Somebody else changed {what} at the same time.")
+        if status == 429 or (status == 503 and later):
+            why = f"{self._here()} puts off the write of {what} ({status}); try again later."
+            return Transient(why, float(later) if later.isdigit() else 1.0)
+        return unclear if status >= 500 else Refused(f"{self._here()} refuses the write of {what}", str(status))
+
     def _here(self) -> str:
         return f"{self.name} at {self.url}"
 
@@ -116,6 +164,17 @@ class JsonApi:
         if status >= 400:
             raise Rejected(what, f"{self.name} refused it ({status})", said)
         return said
+
+
+def _never_sent(error: requests.exceptions.RequestException) -> bool:
+    """Whether no connection came about, or none that is trusted."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    distrusted = isinstance(reason, urllib3.exceptions.SSLError) and any(
+        isinstance(each, ssl.SSLCertVerificationError) for each in reason.args
+    )
+    return (
+        isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError) or distrusted
+    )
 
 
 class _Bearer(requests.auth.AuthBase):

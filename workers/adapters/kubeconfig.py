@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
-from core.settings import Settings
+from core.settings import Cluster, Settings
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -20,14 +20,35 @@ def read_context(settings: Settings, cluster: str | None) -> str | None:
 
     Raises: ConfigError when the catalogue has no such cluster.
     """
+    entry = _entry(settings, cluster)
+    if cluster is None:
+        return settings.kube_read_context or (entry.read_context if entry else None)
+    return (entry.read_context if entry else None) or settings.kube_read_context
+
+
+def write_context(settings: Settings, cluster: str | None) -> str:
+    """The kube context for repairing a cluster. It has to be named: nothing is ever written by whatever is current.
+
+    Raises: ConfigError when none is named.
+    """
+    entry = _entry(settings, cluster)
+    own = entry.write_context if entry else None
+    found = (settings.kube_write_context or own) if cluster is None else (own or settings.kube_write_context)
+    if not found:
+        where = f"clusters.{cluster}.write_context in SRE_CONFIG" if cluster else "SRE_KUBE_WRITE_CONTEXT"
+        raise ConfigError(f"There is no kube context to repair with; set {where} to the operator's context.")
+    return found
+
+
+def _entry(settings: Settings, cluster: str | None) -> Cluster | None:
+    """The catalogue's cluster of that name, or its only one."""
     clusters = settings.config.clusters
     if cluster is None:
-        only = next(iter(clusters.values())).read_context if len(clusters) == 1 else None
-        return settings.kube_read_context or only
+        return next(iter(clusters.values())) if len(clusters) == 1 else None
     if cluster not in clusters:
         known = ", ".join(sorted(clusters)) or "none"
         raise ConfigError(f"There is no cluster {cluster!r} under clusters in SRE_CONFIG; it has: {known}.")
-    return clusters[cluster].read_context or settings.kube_read_context
+    return clusters[cluster]
 
 
 def load(kubeconfig: str | None, context: str | None) -> tuple[str, Configuration]:

@@ -1,11 +1,11 @@
-"""Which paths of the Kubernetes API may be read, and what to call them. Secrets, exec, proxies and the like never."""
+"""Which paths of the Kubernetes API may be read or written, and what to call them. Secrets, exec, proxies never."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from core.errors import ToolError
+from core.errors import Refused, ToolError
 
 # No "%" and no "..": a path that needs decoding or resolving may name something else than it seems to.
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9.:_-]*"
@@ -18,6 +18,12 @@ _DISCOVERY = re.compile(rf"/(?:version|healthz|livez|readyz|api(?:/v1)?|apis(?:/
 _NEVER = frozenset({"secrets", "watch", "proxy"})
 _SUBRESOURCES = frozenset({"log", "status", "scale"})
 _STREAMING = frozenset({"watch", "follow", "sendInitialEvents"})
+# All that the action catalogue writes: verb, group and version, resource with its subresource.
+_WRITTEN = frozenset({
+    ("patch", "apps/v1", "deployments"), ("patch", "apps/v1", "statefulsets"), ("patch", "v1", "nodes"),
+    ("create", "batch/v1", "jobs"), ("delete", "batch/v1", "jobs"), ("delete", "v1", "pods"),
+    ("create", "v1", "pods/eviction"),
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,3 +62,20 @@ def check(path: str, query: dict[str, str | int]) -> Target:
     if _STREAMING & query.keys():
         raise ToolError(resource, "streams are not read here")
     return Target(match["resource"], match["namespace"], match["name"], sub)
+
+
+def check_write(verb: str, path: str) -> Target:
+    """What `path` writes, if the action catalogue writes that.
+
+    Args:
+        verb: "patch", "create" or "delete".
+
+    Raises: Refused for anything else.
+    """
+    match = _OBJECT.fullmatch(path)
+    resource = "/".join(filter(None, (match["resource"], match["sub"]))) if match else ""
+    version = "v1" if path.startswith("/api/v1/") else "/".join(path.split("/")[2:4])
+    of_a_list = (verb, resource) == ("create", "jobs")
+    if match is None or (verb, version, resource) not in _WRITTEN or (match["name"] is None) != of_a_list:
+        raise Refused(f"The operator does not {verb} {resource or 'that path'}", "NotInCatalogue")
+    return Target(match["resource"], match["namespace"], match["name"], match["sub"])

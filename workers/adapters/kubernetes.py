@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import Absent, Forbidden, SreError, ToolError, Unreachable
 from core.settings import Settings
-from workers.adapters.kubeconfig import load, read_context
+from workers.adapters.kube_connection import Answer, Connection, Lost, seconds
+from workers.adapters.kubeconfig import load, read_context, write_context
 from workers.adapters.kubepaths import Target, check
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.client import Configuration
 
 PAGE = 500  # what kubectl asks for at once
-CONNECT_S, READ_S = 2.0, 8.0  # an API server that takes longer for a page of 500 is itself part of the trouble
-CONNECTIONS = 16
+READ_S = 8.0  # an API server that takes longer for a page of 500 is itself part of the trouble
 MAX_LOG_BYTES = 256 * 1024
 _RESTARTS = 3  # of a list whose continue token expired
 _MAX_WAIT_S = 1.0  # the longest Retry-After that is waited for, once
@@ -30,8 +30,15 @@ def open_cluster(settings: Settings, name: str | None = None) -> KubernetesClust
 
     Raises: ConfigError with one sentence that names the file, context or catalogue entry.
     """
-    context, configuration = load(settings.kubeconfig, read_context(settings, name))
-    return KubernetesCluster(context, configuration)
+    return KubernetesCluster(*load(settings.kubeconfig, read_context(settings, name)))
+
+
+def open_as_operator(settings: Settings, name: str | None = None) -> KubernetesCluster:
+    """The same cluster, read with the operator's own credentials.
+
+    Raises: ConfigError, also when no write context is named.
+    """
+    return KubernetesCluster(*load(settings.kubeconfig, write_context(settings, name)))
 
 
 class _Expired(Exception):
@@ -42,13 +49,9 @@ class KubernetesCluster:
     """Implements workers.ports.Cluster over the kubernetes client's connections. Safe to use from many threads."""
 
     def __init__(self, name: str, configuration: Configuration) -> None:
-        from kubernetes.client import ApiClient
-
-        configuration.connection_pool_maxsize = CONNECTIONS
-        configuration.retries = False  # so that a refusal is seen as it is, and redirects are not followed
+        self._connection = Connection(name, configuration)
         self.name = name
-        self.server = str(configuration.host)
-        self._client: ApiClient = ApiClient(configuration)
+        self.server = self._connection.server
         self._served: dict[str, frozenset[str]] = {}
         self._lock = threading.Lock()
 
@@ -113,10 +116,10 @@ class KubernetesCluster:
         }  # fmt: skip
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         target = Target("permissions", None, None, None)
-        status, _, body = self._request(path, {}, target, review)
-        if status not in (200, 201):
-            raise self._refusal(status, body, target)
-        return bool(orjson.loads(body).get("status", {}).get("allowed"))
+        answer = self._request(path, {}, target, review)
+        if answer.status not in (200, 201):
+            raise self._refusal(answer, target)
+        return bool(orjson.loads(answer.body).get("status", {}).get("allowed"))
 
     def _discover(self, group_version: str) -> frozenset[str]:
         path = "/api/v1" if group_version == "v1" else f"/apis/{group_version}"
@@ -144,69 +147,52 @@ class KubernetesCluster:
         return answer
 
     def _read(self, path: str, query: dict[str, str | int], target: Target) -> bytes:
-        status, headers, body = self._request(path, query, target)
-        if status == 429 or (status == 503 and "Retry-After" in headers):
-            time.sleep(min(_seconds(headers.get("Retry-After")), _MAX_WAIT_S))
-            status, headers, body = self._request(path, query, target)
-        if status == 200:
-            return body
-        if status == 410 and "continue" in query:
+        answer = self._request(path, query, target)
+        if answer.status == 429 or (answer.status == 503 and "Retry-After" in answer.headers):
+            time.sleep(min(seconds(answer.headers.get("Retry-After"), 0.2), _MAX_WAIT_S))
+            answer = self._request(path, query, target)
+        if answer.status == 200:
+            return answer.body
+        if answer.status == 410 and "continue" in query:
             raise _Expired
-        raise self._refusal(status, body, target)
+        raise self._refusal(answer, target)
 
     def _request(
         self, path: str, query: dict[str, str | int], target: Target, review: dict[str, Any] | None = None
-    ) -> tuple[int, Any, bytes]:
-        from urllib3.exceptions import ProtocolError
-
+    ) -> Answer:
+        method = "POST" if review else "GET"
         try:
-            return self._translated(path, query, target, review)
-        except ProtocolError:
+            return self._connection.send(method, path, query, READ_S, body=review)
+        except Lost as error:
+            if error.how != "broke off":
+                raise self._unanswered(error, target) from error
+        try:
             # The server may close a kept connection just as it is used again: ask once more.
-            try:
-                return self._translated(path, query, target, review)
-            except ProtocolError as error:
-                raise ToolError(str(target), "the connection broke off") from error
+            return self._connection.send(method, path, query, READ_S, body=review)
+        except Lost as error:
+            raise self._unanswered(error, target) from error
 
-    def _translated(
-        self, path: str, query: dict[str, str | int], target: Target, review: dict[str, Any] | None = None
-    ) -> tuple[int, Any, bytes]:
-        """Status, headers and body. Raises: Unreachable, ToolError, and ProtocolError for a broken connection."""
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.config import ConfigException
-        from urllib3 import exceptions as urllib3
+    def _unanswered(self, lost: Lost, target: Target) -> SreError:
+        match lost.how:
+            case "slow":
+                return ToolError(str(target), f"no answer within {READ_S:g} s")
+            case "broke off":
+                return ToolError(str(target), "the connection broke off")
+            case "tls":
+                return self._connection.tls_failed()
+            case "garbled":
+                return Unreachable(f"{self._connection} does not speak as a Kubernetes API does; check the address.")
 
-        try:
-            method, url, headers, body, _ = self._client.param_serialize(
-                "POST" if review else "GET", path, query_params=list(query.items()), body=review,
-                header_params={"Accept": "application/json", "Accept-Encoding": "gzip"}
-                | ({"Content-Type": "application/json"} if review else {}),
-                auth_settings=["BearerToken"],
-            )  # fmt: skip
-            answer: Any = self._client.call_api(method, url, headers, body, _request_timeout=(CONNECT_S, READ_S))
-            return answer.status, answer.headers, answer.read()
-        except urllib3.ProtocolError:
-            raise
-        except (urllib3.ConnectTimeoutError, urllib3.NewConnectionError, urllib3.ProxyError) as error:
-            raise Unreachable(f"{self._here()} cannot be reached; check the address and the network.") from error
-        except urllib3.ReadTimeoutError as error:
-            raise ToolError(str(target), f"no answer within {READ_S:g} s") from error
-        except (ApiException, urllib3.SSLError, OSError) as error:  # the client hides TLS trouble in an ApiException
-            raise Unreachable(
-                f"{self._here()} fails the TLS check; check certificate-authority and the address."
-            ) from error
-        except urllib3.HTTPError as error:
-            raise Unreachable(f"{self._here()} does not speak as a Kubernetes API does; check the address.") from error
-        except ConfigException as error:  # when a credential is renewed
-            raise Unreachable(f"{self._here()}: the credentials could not be renewed; log in again.") from error
-
-    def _refusal(self, status: int, body: bytes, target: Target) -> SreError:
+    def _refusal(self, answer: Answer, target: Target) -> SreError:
         """The error that an HTTP status stands for; the server's own text is foreign and stays out."""
+        status = answer.status
         if status == 401:
-            return Unreachable(f"{self._here()} does not accept these credentials (401); renew them in the kubeconfig.")
+            return Unreachable(
+                f"{self._connection} does not accept these credentials (401); renew them in the kubeconfig."
+            )
         if status == 403:
             verb = "get" if target.name else "list"
-            found = _ACCOUNT.search(body.decode("utf-8", "replace").replace('\\"', '"'))
+            found = _ACCOUNT.search(answer.body.decode("utf-8", "replace").replace('\\"', '"'))
             who = found[1] if found else "this account"
             return Forbidden(str(target), f"forbidden: {who} may not {verb} {'it' if target.name else 'them'}")
         if status == 404:
@@ -215,10 +201,3 @@ class KubernetesCluster:
         if why is None:
             why = f"the API server failed ({status})" if status >= 500 else f"the API server refused it ({status})"
         return ToolError(str(target), why)
-
-    def _here(self) -> str:
-        return f"The Kubernetes API of context {self.name} at {self.server}"
-
-
-def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdigit() else 0.2
