@@ -1,4 +1,4 @@
-"""Alerts in groups, each with its own pace of notifications, posted to one webhook until it takes them."""
+"""Alerts in groups, each with its own pace of notifications, posted to a webhook, and to PagerDuty, until taken."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from sandbox.alertmanager.model import NEVER, Alert, Json
+from sandbox.alertmanager.pager import Pager
 from sandbox.alertmanager.silences import Silences
 from sandbox.clock import Clock, rfc3339
 
@@ -29,7 +30,7 @@ class Route:
 
 @dataclass
 class Notified:
-    """What the last notification of a group said."""
+    """What the last notification of a group, through one integration, said."""
 
     at: float
     firing: frozenset[str]
@@ -40,7 +41,7 @@ class Notified:
 class Group:
     labels: dict[str, str]
     alerts: dict[str, Alert] = field(default_factory=dict)
-    last: Notified | None = None
+    last: dict[str, Notified] = field(default_factory=dict)  # by integration
 
     @property
     def key(self) -> str:
@@ -53,6 +54,7 @@ class Dispatcher:
 
     def __init__(self, clock: Clock, silences: Silences, route: Route, token: str, external_url: str = "") -> None:
         self.url: str | None = None
+        self.pager: Pager | None = None
         self.external_url = external_url
         self.route = route
         self.groups: dict[tuple[tuple[str, str], ...], Group] = {}
@@ -96,14 +98,28 @@ class Dispatcher:
         told = [a for a in snapshot.values() if not self._silences.muting(a.labels, now)]
         firing = frozenset(a.fingerprint for a in told if not a.resolved_at(now))
         resolved = frozenset(a.fingerprint for a in told if a.resolved_at(now))
-        if self._is_news(group.last, firing, resolved, now):
-            ended = [replace(a, ends_at=a.ends_at if a.resolved_at(now) else 0.0) for a in told]
-            if not await self._deliver(self.payload(group, ended)):
-                return
-            group.last = Notified(now, firing, resolved)
+        news = Notified(now, firing, resolved)
+        ended = [replace(a, ends_at=a.ends_at if a.resolved_at(now) else 0.0) for a in told]
+        kinds = [k for k in self._integrations() if self._is_news(group.last.get(k), firing, resolved, now)]
+        if not all(await asyncio.gather(*(self._notify(k, group, ended, news) for k in kinds))):
+            return
         for name, alert in snapshot.items():
             if alert.resolved_at(now) and group.alerts.get(name) is alert:
                 del group.alerts[name]
+
+    def _integrations(self) -> list[str]:
+        """A webhook without an address is waited for, unless there is somebody else to tell."""
+        return [k for k, there in (("webhook", self.url or not self.pager), ("pagerduty", self.pager)) if there]
+
+    async def _notify(self, kind: str, group: Group, alerts: list[Alert], news: Notified) -> bool:
+        payload = self.payload(group, alerts)
+        if kind == "pagerduty" and self.pager:
+            taken = await self._deliver(self.pager.event(payload), self.pager.url)
+        else:
+            taken = await self._deliver(payload, None)
+        if taken:
+            group.last[kind] = news
+        return taken
 
     def _is_news(self, last: Notified | None, firing: frozenset[str], resolved: frozenset[str], now: float) -> bool:
         if last is None:
@@ -131,13 +147,17 @@ class Dispatcher:
             "truncatedAlerts": 0,
         }
 
-    async def _deliver(self, payload: Json) -> bool:
-        """Post until it is taken; False once the group's time is up or the receiver refuses for good."""
+    async def _deliver(self, payload: Json, url: str | None) -> bool:
+        """Post until it is taken; False once the group's time is up or the receiver refuses for good.
+
+        Args:
+            url: None for the webhook, whose address may be set meanwhile.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max(self.route.group_interval_s / self._clock.speed, LEAST_TIMEOUT_S)
         wait = RETRY_S
         while loop.time() < deadline:
-            status = await self._post(payload)
+            status = await self._post(payload, url)
             if status is not None and status // 100 == 2:
                 return True
             if status is not None and status // 100 != 5 and status != 429:
@@ -146,15 +166,18 @@ class Dispatcher:
             wait = min(2 * wait, LONGEST_RETRY_S)
         return False
 
-    async def _post(self, payload: Json) -> int | None:
+    async def _post(self, payload: Json, url: str | None) -> int | None:
         """The answer's status; None when nobody answers."""
-        if self.url is None:
+        address = url or self.url
+        if address is None:
             return None
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
-        headers = {"Authorization": f"Bearer {self._token}", "User-Agent": "Alertmanager/0.25.0"}
+        headers = {"User-Agent": "Alertmanager/0.25.0"}
+        if url is None:
+            headers["Authorization"] = f"Bearer {self._token}"
         try:
-            async with self._http.post(self.url, json=payload, headers=headers) as answer:
+            async with self._http.post(address, json=payload, headers=headers) as answer:
                 return answer.status
         except (aiohttp.ClientError, TimeoutError):
             return None
