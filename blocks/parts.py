@@ -90,6 +90,20 @@ def user(user_id: str) -> Part:
     return text(user_id, 80)
 
 
+def group(group_id: str) -> Part:
+    """A user group by id, else text."""
+    if re.fullmatch(r"S[A-Z0-9]{2,20}", group_id):
+        return {"type": "usergroup", "usergroup_id": group_id}
+    return text(group_id, 80)
+
+
+def mention(name: str) -> str:
+    """Markup that notifies a person or a user group of our configuration; "" for anything else."""
+    if re.fullmatch(r"[UW][A-Z0-9]{2,20}", name):
+        return f"<@{name}>"
+    return f"<!subteam^{name}>" if re.fullmatch(r"S[A-Z0-9]{2,20}", name) else ""
+
+
 def channel(channel_id: str) -> Part:
     """A channel by id."""
     return {"type": "channel", "channel_id": channel_id[:255]}
@@ -107,9 +121,10 @@ def is_web(url: str | None) -> bool:
     return bool(url and len(url) <= URL_CHARS and re.fullmatch(r"https?://[^\s<>|\"]+", url))
 
 
-def clock(at: datetime, now: datetime) -> Part:
+def clock(at: datetime, now: datetime, *, seconds: bool = False) -> Part:
     """A time as each reader's own clock has it, with the day unless of today; UTC where that is not known."""
-    pattern = "{time}" if now - at < _TODAY else "{date_short_pretty} {time}"
+    time = "{time_secs}" if seconds else "{time}"
+    pattern = time if now - at < _TODAY else f"{{date_short_pretty}} {time}"
     return {"type": "date", "timestamp": int(at.timestamp()), "format": pattern, "fallback": utc(at, now)}
 
 
@@ -152,12 +167,21 @@ def small(*lines: str) -> Block:
     return {"type": "context", "elements": [{"type": "plain_text", "text": " · ".join(lines), "emoji": False}]}
 
 
-def button(label: str, action_id: str, value: str | None = None, url: str | None = None, hint: str = "") -> Part:
-    """A button with our own label; `value` is an opaque id."""
+def button(
+    label: str,
+    action_id: str,
+    value: str | None = None,
+    url: str | None = None,
+    hint: str = "",
+    *,
+    style: str | None = None,
+    confirm: Part | None = None,
+) -> Part:
+    """A button with our own label; `value` is an opaque id, `confirm` a dialog that asks once more."""
     part: Part = {
         "type": "button", "action_id": action_id, "text": {"type": "plain_text", "text": label, "emoji": True},
     }  # fmt: skip
-    more = {"value": value, "url": url, "accessibility_label": hint or None}
+    more = {"value": value, "url": url, "accessibility_label": hint or None, "style": style, "confirm": confirm}
     return part | {name: content for name, content in more.items() if content}
 
 
@@ -239,7 +263,7 @@ def as_text(part: Any) -> str:
         return "\n".join(lines)
     if kind == "date":
         return str(part["fallback"])
-    if kind in ("user", "channel"):
+    if kind in ("user", "usergroup", "channel"):
         return str(part[f"{kind}_id"])
     shown = part.get("text", part.get("elements", ""))
     said = as_text(shown) if isinstance(shown, dict | list) else str(shown)

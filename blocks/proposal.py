@@ -1,4 +1,4 @@
-"""What should be done, what it touches, and what policy says of it."""
+"""What should be done and what it touches, in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from blocks.parts import Block, Line, Part, bold, code, counted, marks, message, rich, small, text
 from core.diagnosis import Action, ActionKind, BlastRadius, Decision, Proposal, Verdict
 from core.outbox import View
+
 
 _VERDICTS: dict[Verdict, str] = {
     "allow": "Policy allows it",
@@ -21,7 +22,7 @@ def proposal_view(proposal: Proposal) -> View:
     what = in_words(proposal.action)
     lines: list[Line] = [
         [bold(f"Proposed: {what}", 400)],
-        [*_touches(proposal.blast_radius), text(f" · {where(proposal)}", 200)],
+        [*touches(proposal.blast_radius), text(f" · {where(proposal)}", 200)],
         [text("For the cause above"), *marks(proposal.evidence)],
         list(_verdict(proposal.decision)),
     ]
@@ -35,7 +36,8 @@ def where(proposal: Proposal) -> str:
     return f"{proposal.target} in {namespace}" if namespace else proposal.target
 
 
-def _touches(radius: BlastRadius | None) -> Iterator[Part]:
+def touches(radius: BlastRadius | None) -> Iterator[Part]:
+    """The blast radius, on one line."""
     if radius is None:
         yield text("What it touches could not be worked out, so a person has to")
         return
