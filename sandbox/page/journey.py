@@ -14,8 +14,8 @@ _INCIDENT = re.compile(r"\bINC-\d+\b")
 
 
 def journey(workspace: Workspace, since: float) -> Json:
-    """The newest incident's card since then, its diagnosis, and what may be approved; each null until it is there."""
-    card = max(_cards(workspace, since), key=lambda message: message.ts, default=None)
+    """The first incident's card since then, its diagnosis, and what may be approved; each null until it is there."""
+    card = min(_cards(workspace, since), key=lambda message: message.ts, default=None)
     if card is None:
         return {"card": None, "diagnosis": None, "approve": None}
     replies = workspace.thread(card.channel, card.ts)[1:]

@@ -53,7 +53,6 @@ class WorldPanel:
         self._bot = "The bot is starting."
         self._ready = False
         self._broken_at: float | None = None
-        self._healed_at: float | None = None
         self._tell()
 
     def mount(self, app: web.Application) -> None:
@@ -101,9 +100,12 @@ class WorldPanel:
         }  # fmt: skip
 
     def guide(self) -> Json:
-        """How far the first incident has come since the last fault."""
-        progress = journey(self._slack.workspace, self._broken_at or 0.0)
-        return progress | {"broken": self._broken_at is not None, "healed": self._is_healed()}
+        """How far the first incident has come since the first fault."""
+        began = self._broken_at
+        progress = journey(self._slack.workspace, began or 0.0)
+        told = progress["diagnosis"]
+        took_s = round(float(told["ts"]) - began) if told and began is not None else None
+        return progress | {"broken": began is not None, "took_s": took_s, "healed": self._is_healed()}
 
     def _tell(self) -> None:
         self._page.publish("world", self.world())
@@ -134,7 +136,7 @@ class WorldPanel:
         if FAULTS[name].holds(self._company.world.objects):
             raise web.HTTPConflict(text="This is broken already.")
         self._company.inject(FAULTS[name])
-        self._broken_at = self._slack.clock.now()
+        self._broken_at = self._broken_at or self._slack.clock.now()
         self._tell()
 
     async def _serve(self, _request: web.Request) -> web.Response:

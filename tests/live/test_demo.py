@@ -1,0 +1,202 @@
+"""`sre-bot demo` as a newcomer meets it: its page in Chromium, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.ports import free_port
+from tests.live.conftest import absent_so
+from tests.live.demo import ROOT, Demo, demo
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.live
+SHOTS = ROOT / ".screenshots"
+CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        absent_so("there is no /usr/bin/chromium: install Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Demo]:
+    with demo(free_port()) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def visitor(browser: Browser, url: str, width: int = 1280, theme: Any = "light") -> Iterator[Page]:
+    """A fresh browser profile on the page; fails at the end if the console held an error."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("requestfailed", lambda request: None if "/page/events" in request.url else errors.append(request.url))
+    page.on("request", lambda request: None if request.url.startswith(url) else errors.append(f"fetched {request.url}"))
+    page.goto(url)
+    try:
+        yield page
+    finally:
+        page.screenshot(path=SHOTS / f"last-{width}-{theme}.png")
+        context.close()
+    assert errors == []
+
+
+def shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def test_a_newcomer_gets_from_fault_to_diagnosis_and_back_to_health(browser: Browser, running: Demo) -> None:
+    running.until(lambda: "The page is at" in running.said)
+    with visitor(browser, running.url) as page:
+        guide, world = page.locator("#guide"), page.locator("#world")
+        world.get_by_text("All 8 services are healthy.").wait_for()
+        world.get_by_text("The bot is there.").wait_for()
+        shot(page, "1-start-1280-light")
+        guide.get_by_role("button", name="Break it").click()
+        world.get_by_role("button", name="checkout: failing").or_(
+            world.get_by_role("button", name="checkout: degraded")
+        ).wait_for()
+        broken = world.get_by_role("button", name="Bad deploy")
+        assert broken.get_attribute("aria-disabled") == "true"
+        world.locator(".alert").first.wait_for()
+        guide.get_by_text("opened INC-1 in #sre").wait_for()
+        guide.get_by_text("Cause found").wait_for()
+        shot(page, "2-diagnosed-1280-light")
+        guide.get_by_role("button", name="Read the thread").click()
+        page.locator("#thread").get_by_text("Cause: checkout cannot start").first.wait_for()
+        shot(page, "3-thread-1280-light")
+    for width, theme in ((1280, "dark"), (400, "light"), (400, "dark")):
+        with visitor(browser, running.url, width, theme) as page:
+            page.locator("#guide").get_by_text("Cause found").wait_for()
+            shot(page, f"4-{width}-{theme}")
+    with visitor(browser, running.url) as page:
+        page.locator("#world").get_by_role("button", name="Heal everything").click()
+        page.locator("#world").get_by_text("All 8 services are healthy.").wait_for()
+        page.locator("#guide").get_by_text("The company is healthy again.").wait_for()
+        shot(page, "5-healed-1280-light")
+
+
+def test_the_guide_stays_hidden_once_hidden(browser: Browser, running: Demo) -> None:
+    running.ready()
+    with visitor(browser, running.url) as page:
+        page.get_by_role("button", name="Hide the first steps").click()
+        assert not page.locator("#guide").is_visible()
+        page.reload()
+        page.locator("#world").get_by_text("The bot is there.").wait_for()
+        assert not page.locator("#guide").is_visible()
+        page.get_by_role("button", name="Show the first steps").click()
+        assert page.locator("#guide").is_visible()
+
+
+def test_the_map_is_usable_by_keyboard_and_has_a_table(browser: Browser, running: Demo) -> None:
+    running.ready()
+    with visitor(browser, running.url) as page:
+        world = page.locator("#world")
+        box = world.get_by_role("button", name="payments: ")
+        box.focus()
+        page.keyboard.press("Enter")
+        world.get_by_role("img", name="Latency in the last four minutes").wait_for()
+        assert box.get_attribute("aria-pressed") == "true"
+        world.get_by_text("As a table").click()
+        assert world.get_by_role("row").count() == 9
+
+
+def test_a_busy_port_is_one_sentence_before_anything_is_started() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        command = [sys.executable, "-m", "bot.cli", "demo", "--port", str(port)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"sre-bot: Port {port} is taken")
+    assert f"sre-bot demo --port {port + 1}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+MOMENTS: dict[str, Callable[[Demo], Any]] = {
+    "its temporary folder is there": lambda found: list(found.folder.glob("sre-bot-demo-*")),
+    "its Redis starts": lambda found: any("redis" in line for line in found.processes().values()),
+    "its memory starts": lambda found: any("memory" in line for line in found.processes().values()),
+    "its workers start": lambda found: any("worker" in line for line in found.processes().values()),
+    "it is ready": lambda found: "Ready after" in found.said,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_leaves_no_process_and_no_file(moment: str) -> None:
+    with demo(free_port()) as found:
+        found.until(lambda: MOMENTS[moment](found))
+        assert found.tell(signal.SIGINT) == 0
+        assert found.processes() == {}
+        assert list(found.folder.glob("sre-bot-demo-*")) == []
+        assert "Stopped; nothing is left running." in found.said
+        assert "Traceback" not in found.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_end_by_signal_or_closed_terminal_leaves_no_process(number: signal.Signals) -> None:
+    with demo(free_port()) as found:
+        found.ready()
+        assert found.tell(number) == 0
+        assert found.processes() == {}
+
+
+def test_a_second_ctrl_c_does_not_break_the_end_off() -> None:
+    with demo(free_port()) as found:
+        found.ready()
+        found.process.send_signal(signal.SIGINT)
+        assert found.tell(signal.SIGINT) == 0
+        assert found.processes() == {}
+
+
+def test_a_cluster_of_ones_own_is_read_and_never_written(kubeconfig: Path) -> None:
+    with demo(free_port(), "--cluster", "current", KUBECONFIG=str(kubeconfig)) as found:
+        found.ready()
+        with urllib.request.urlopen(f"{found.url}/page/world", timeout=10) as answer:
+            world = json.load(answer)
+        assert world["kind"] == "cluster"
+        assert "It only reads" in world["sentence"]
+        request = urllib.request.Request(
+            f"{found.url}/page/world/inject", b'{"fault": "bad-deploy"}', {"Content-Type": "application/json"}
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code == 404
+        refused.value.close()
+        seen = [(Path("/proc") / str(pid) / "environ").read_bytes() for pid in found.processes()]
+        assert not any(b"SRE_KUBE_WRITE_CONTEXT" in environment for environment in seen)
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bot.cli", "demo", "--cluster", "current", "--port", str(free_port())]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "absent")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode in (2, 3)
+    assert "absent" in done.stderr
+    assert done.stderr.count("\n") == 1
