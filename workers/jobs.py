@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from core.diagnosis import Investigation, Subject
-from core.errors import ConfigError, NotFound, SreError, Unreachable
+from core.errors import ConfigError, Conflict, NotFound, SreError, Unreachable
 from core.incident import Incident
 from core.log import get_logger
 from core.mask import mask
 from core.observation import Observation
-from core.queues import INVESTIGATE
+from core.queues import DECIDE, INVESTIGATE, PREPARE, VERIFY
 from core.records import Records
 from core.request import Request
 from workers.loop import report
@@ -119,6 +119,30 @@ def remember(incident_id: str) -> None:
     )
 
 
+def prepare(remediation_id: str) -> None:
+    """Dry-run a proposal and decide on it again: it is denied, asked, or done. Safe to repeat."""
+    world = current()
+    from workers.loop import act
+
+    act.prepare(remediation_id, world)
+
+
+def decide(click_id: str) -> None:
+    """Let a click count, or tell its author why not. Safe to repeat: a click counts once."""
+    world = current()
+    from workers.loop import clicks
+
+    clicks.answer(world.records.remediations.click(click_id), world)
+
+
+def verify(remediation_id: str) -> None:
+    """Look once at what became of an action. Safe to repeat."""
+    world = current()
+    from workers.loop import watch
+
+    watch.look(remediation_id, world)
+
+
 def probe() -> None:
     """Note which dependencies answer, for `/sre status`."""
     world = current()
@@ -139,11 +163,15 @@ def tell_of_failure(job: str, ids: list[str], reference: str) -> None:
     """Tell the thread that a job failed for good, with the reference under which the log has it."""
     records: Records = current().records
     log.error("gave_up", job=job, ids=ids, reference=reference)
-    if job != INVESTIGATE:
-        return
     try:
-        report.show_failure(records.investigations.get(ids[0]), reference, records)
-    except NotFound:
+        if job == INVESTIGATE:
+            report.show_failure(records.investigations.get(ids[0]), reference, records)
+        elif job in (PREPARE, VERIFY, DECIDE):
+            from workers.loop import act
+
+            remediation = records.remediations.click(ids[0]).remediation if job == DECIDE else ids[0]
+            act.give_up(records.remediations.get(remediation), reference, records)
+    except (NotFound, Conflict):
         return
 
 

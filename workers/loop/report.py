@@ -5,13 +5,13 @@ from __future__ import annotations
 from blocks.card import card_view
 from blocks.diagnosis import diagnosis_view
 from blocks.evidence import observation_view
-from blocks.proposal import proposal_view
 from blocks.replies import failure_view, question_view, stopped_view
 from core.diagnosis import Diagnosis, Investigation, Proposal
 from core.incident import Incident, State
 from core.outbox import Message, View
 from core.queues import SHOW_INCIDENT
 from core.records import Records
+from workers.loop.proposals import offer
 from workers.loop.shown import card_key, put, root_key, show_part
 
 
@@ -57,8 +57,7 @@ def report(inv: Investigation, records: Records) -> None:
     """Show the diagnosis and proposals, and bring the incident up to date. Safe to repeat."""
     assert inv.diagnosis is not None
     show_part(inv, "diagnosis", diagnosis_view(inv), records)
-    for number, proposal in enumerate(inv.plan or (), start=1):
-        show_part(inv, f"proposal-{number}", proposal_view(proposal), records)
+    offer(inv, records)
     if inv.incident:
         records.incidents.update(inv.incident, lambda i: _concluded(i, inv))
         records.queues.enqueue("notify", SHOW_INCIDENT, inv.incident)

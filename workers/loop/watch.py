@@ -1,0 +1,114 @@
+"""After an action: one look at a time until it held, made things worse, or nobody can tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blocks.verification import verification_view
+
+from core.errors import SreError
+from core.log import get_logger
+from core.queues import REMEMBER, VERIFY
+from core.records import Records
+from core.remediation import Remediation, State
+from workers.actions.catalogue import ACTIONS
+from workers.loop.act import end, means_for
+from workers.loop.lapse import supersede
+from workers.loop.proposals import alerts_of, incident_of, move, note, set_incident
+from workers.loop.shown import show_part
+from workers.loop.verify import Verdict, judge, measure, picture
+from workers.world import World
+
+log = get_logger(__name__)
+
+SOON_S, LATER_S, SOON_FOR_S = 3, 10, 60  # between looks: often at first, since most rollouts end within a minute
+_SAME_LOOK_S = 1.0  # two chains of looks, after a job died and was run again, become one
+
+
+def look(remediation_id: str, world: World) -> None:
+    """Look once at what became of an action, and decide: look again later, take it back, or end. Safe to repeat."""
+    records = world.records
+    rem = records.remediations.get(remediation_id)
+    now = records.now()
+    if rem.state != "watching" or (rem.after and now - rem.after.at < timedelta(seconds=_SAME_LOOK_S)):
+        return
+    if rem.undoing:
+        note("undo.interrupted", rem, records)
+        _hand_over(rem, "unproven", "I was interrupted while taking it back; a person has to look.", records)
+        return
+    assert rem.begun_at
+    settled = _settled(rem, world)
+    after = measure(rem, alerts_of(rem, records), world.operator, now, settled)
+    since_s = (now - rem.begun_at).total_seconds()
+    verdict = judge(rem.before, after, since_s, records.settings.config.autonomy.settle_s, settled, rem.after)
+    rem = move(rem, records, "watching", after=after)
+    _show(rem, verdict, world)
+    match verdict.outcome:
+        case "wait":
+            wait_s = SOON_S if since_s < SOON_FOR_S else LATER_S
+            records.queues.enqueue("remediate", VERIFY, rem.id, delay_s=wait_s)
+        case "worked":
+            _worked(rem, verdict, records)
+        case "worse":
+            _take_back(rem, verdict, world)
+        case "unproven":
+            _hand_over(rem, "unproven", " ".join(verdict.sentences), records)
+
+
+def _settled(rem: Remediation, world: World) -> bool | None:
+    assert rem.target
+    try:
+        return ACTIONS[rem.action.kind].settled(rem.action, rem.target, rem.id, means_for(rem, world))
+    except SreError as error:
+        log.warning("progress_unreadable", remediation=rem.id, why=str(error))
+        return None
+
+
+def _worked(rem: Remediation, verdict: Verdict, records: Records) -> None:
+    rem = end(rem, records, "watching", "worked", " ".join(verdict.sentences))
+    if rem.incident is None:
+        return
+    supersede(rem.incident, records, f"{rem.id} has mended it.")
+    incident = incident_of(rem, records)
+    if incident and incident.is_open and not incident.firing:
+        records.incidents.update(
+            incident.id,
+            lambda i: i.model_copy(update={"state": "resolved", "resolved_at": records.now()}) if i.is_open else i,
+        )
+        records.ledger.append("incident.resolved", actor="bot", at=records.now(), incident=incident.id)
+        records.queues.enqueue("investigate", REMEMBER, incident.id)
+    set_incident(rem, "watching", records, headline=verdict.sentences[0] if verdict.sentences else None)
+
+
+def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
+    """It made things worse: undo it where that is possible and nobody paused the bot, and hand over."""
+    records = world.records
+    worse = " ".join(verdict.sentences)
+    if rem.undo is None or records.switches.find("paused") is not None:
+        why = "It cannot be taken back" if rem.undo is None else "The bot is paused, so I do not take it back"
+        _hand_over(rem, "unproven", f"{worse} {why}; a person has to look now.", records)
+        return
+    assert rem.target
+    rem = move(rem, records, "watching", undoing=True)  # from here on it is never begun again
+    note("undo.begun", rem, records, why=worse)
+    try:
+        said = ACTIONS[rem.action.kind].undo(rem.action, rem.target, rem.id, means_for(rem, world))
+    except SreError as error:
+        note("undo.failed", rem, records, why=str(error))
+        _hand_over(rem, "unproven", f"{worse} I could not take it back: {error} A person has to look now.", records)
+        return
+    note("undo.done", rem, records, said=said)
+    _hand_over(rem, "undone", f"{worse} {said} A person has it now.", records)
+
+
+def _hand_over(rem: Remediation, state: State, outcome: str, records: Records) -> None:
+    end(rem, records, "watching", state, outcome)
+    set_incident(rem, "open", records, headline=outcome)
+
+
+def _show(rem: Remediation, verdict: Verdict, world: World) -> None:
+    records = world.records
+    drawn = picture(rem, world.operator, records.now()) if verdict.outcome != "wait" else None
+    inv = records.investigations.get(rem.investigation)
+    view = verification_view(rem, verdict, records.now())
+    show_part(inv, f"verification-{rem.number}", view, records, picture=drawn)
