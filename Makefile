@@ -3,9 +3,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test lint types contract check policy-test live bench starters lock clean
+.PHONY: demo demo-headless test lint types contract check policy-test live bench starters lock clean
 
+# A page on this machine, until Ctrl-C: make demo PORT=8070 puts it elsewhere. Without a terminal nobody can end it, so
+# then a scenario is played, printed, and done.
+PORT ?= 8065
 demo: $(VENV)/.installed
+	@if [ -t 0 ] || [ -t 1 ]; then exec $(BIN)/sre-bot demo --port $(PORT); else exec $(BIN)/sre-bot demo --headless; fi
+
+demo-headless: $(VENV)/.installed
 	$(BIN)/sre-bot demo --headless
 
 test: $(VENV)/.installed
