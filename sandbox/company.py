@@ -19,6 +19,7 @@ from sandbox.alert_rules import RULES
 from sandbox.alertmanager.api import Alertmanager
 from sandbox.alertmanager.dispatch import Route
 from sandbox.alertmanager.model import Matcher
+from sandbox.alertmanager.pager import Pager
 from sandbox.alertmanager.silences import Silence
 from sandbox.catalogue import catalogue
 from sandbox.clock import Clock
@@ -28,7 +29,9 @@ from sandbox.kubernetes.access import OPERATOR, READER
 from sandbox.kubernetes.api import KubernetesApi
 from sandbox.loops import call_on
 from sandbox.monitoring import Monitoring
+from sandbox.pagerduty.server import PagerDuty
 from sandbox.prometheus.api import PrometheusApi
+from sandbox.services import CALLED_FROM_OUTSIDE
 from sandbox.world import World
 
 READ_CONTEXT, WRITE_CONTEXT = "shop-reader", "shop-operator"
@@ -42,6 +45,9 @@ class Company:
     """Start it on an event loop; `inject` and `heal` may be called from any thread.
 
     At `speed` 1 its time is the real time, as the bot expects. A greater speed is for tests of the company itself.
+
+    Args:
+        pagerduty: Whether it has a PagerDuty, which Alertmanager calls too; its `webhook_url` may be set later.
     """
 
     def __init__(
@@ -53,8 +59,10 @@ class Company:
         channel: str | None = None,
         approver_groups: tuple[str, ...] = (),
         route: Route | None = None,
+        pagerduty: bool = False,
     ) -> None:
         self.clock = Clock(speed)
+        self.pagerduty = PagerDuty(self.clock) if pagerduty else None
         self.world = World(self.clock.now())
         self.monitoring = Monitoring(self.world, RULES)
         self.webhook_token = secrets.token_hex(16)
@@ -80,6 +88,10 @@ class Company:
         self.prometheus_url = monitoring.rules.external_url = await self._serve(prometheus.app())
         self.alertmanager_url = await self._serve(self.alertmanager.app())
         self.alertmanager.dispatcher.external_url = self.alertmanager_url
+        if self.pagerduty:
+            await self.pagerduty.start()
+            keys = {s.name: s.routing_key for s in self.pagerduty.account.services.values()}
+            self.alertmanager.dispatcher.pager = Pager(self.pagerduty.events_url, keys[CALLED_FROM_OUTSIDE], keys)
         self._write_files()
         self._life = asyncio.create_task(self._live())
 
@@ -89,6 +101,8 @@ class Company:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
         await self.alertmanager.dispatcher.stop()
+        if self.pagerduty:
+            await self.pagerduty.stop()
         while self._runners:
             runner = self._runners.pop()
             for connection in runner.server.connections if runner.server else ():
@@ -120,6 +134,7 @@ class Company:
             "SRE_KUBE_WRITE_CONTEXT": WRITE_CONTEXT, "PROMETHEUS_URL": self.prometheus_url,
             "ALERTMANAGER_URL": self.alertmanager_url, "ALERTMANAGER_WEBHOOK_TOKEN": self.webhook_token,
             "SRE_CONFIG": str(self.config),
+            **(self.pagerduty.environment() if self.pagerduty else {}),
         }  # fmt: skip
 
     def _certificate(self) -> ssl.SSLContext:
@@ -167,6 +182,8 @@ class Company:
         self.kubeconfig.write_text(yaml.safe_dump(kubeconfig), encoding="utf-8")
         contexts = {"read_context": READ_CONTEXT, "write_context": WRITE_CONTEXT, "prometheus": self.prometheus_url}
         content = catalogue(contexts, self._channel, self._groups)
+        for held in self.pagerduty.account.services.values() if self.pagerduty else ():
+            content["services"][held.name]["pagerduty"] = held.id
         self.config.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
