@@ -71,7 +71,8 @@ class Trend(Model):
     settled_since: Moment | None = None  # what the action started is complete
     good_since: Moment | None = None
     worse_since: Moment | None = None
-    slipped: bool = False  # the last look alone was not good
+    slipped: bool = False  # the last look was not good, and forgiven
+    slips: int = 0  # looks forgiven since `good_since`
 
 
 class Look(Model):

@@ -1,0 +1,9 @@
+"""Stage seven: looks again. Is the symptom gone, is anything downstream worse, and what does a person see of it?"""
+
+from __future__ import annotations
+
+from workers.verify.judging import Verdict, judge
+from workers.verify.looking import measure
+from workers.verify.outcome import outcome_of
+
+__all__ = ["Verdict", "judge", "measure", "outcome_of"]

@@ -1,0 +1,1 @@
+"""What became of an action: looks, and what they show."""
