@@ -5,29 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from blocks.parts import Block, Line, Part, bold, code, counted, marks, message, rich, small, text
-from core.diagnosis import Action, ActionKind, BlastRadius, Decision, Proposal, Verdict
-from core.outbox import View
-
-
-_VERDICTS: dict[Verdict, str] = {
-    "allow": "Policy allows it",
-    "ask": "Policy allows it with a person's approval",
-    "deny": "Policy refuses it",
-}
-
-
-def proposal_view(proposal: Proposal) -> View:
-    """One proposed action, from its stored record. Nothing is run by showing it."""
-    what = in_words(proposal.action)
-    lines: list[Line] = [
-        [bold(f"Proposed: {what}", 400)],
-        [*touches(proposal.blast_radius), text(f" · {where(proposal)}", 200)],
-        [text("For the cause above"), *marks(proposal.evidence)],
-        list(_verdict(proposal.decision)),
-    ]
-    blocks: list[Block] = [rich(*lines), small("Proposed and recorded; nothing has been changed.")]
-    return message(f"Proposed: {what}. {_VERDICTS[proposal.decision.verdict]}", blocks)
+from blocks.parts import Part, counted, text
+from core.diagnosis import Action, ActionKind, BlastRadius, Proposal
 
 
 def where(proposal: Proposal) -> str:
@@ -47,13 +26,6 @@ def touches(radius: BlastRadius | None) -> Iterator[Part]:
         yield text(f"; {names} depend{'s' if len(radius.downstream) == 1 else ''} on it", 250)
     else:
         yield text("; nothing known depends on it")
-
-
-def _verdict(decision: Decision) -> Iterator[Part]:
-    yield text(_VERDICTS[decision.verdict])
-    for position, rule in enumerate(decision.codes[:8]):
-        yield text(": " if position == 0 else ", ")
-        yield code(rule, 80)
 
 
 _PHRASES: dict[ActionKind, str] = {

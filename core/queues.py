@@ -22,7 +22,7 @@ REMEMBER = "workers.jobs.remember"  # (incident id): an ended incident, for the 
 PREPARE = "workers.jobs.prepare"  # (remediation id): dry run and verdict, then it is asked, or done
 DECIDE = "workers.jobs.decide"  # (click id): answer a click; an approval that counts is acted on
 VERIFY = "workers.jobs.verify"  # (remediation id): one look at what became of it
-LAPSE = "workers.jobs.lapse"  # (): approvals that grow old are counted down, escalated and closed
+LAPSE = "workers.jobs.lapse"  # (): approvals that grow old are counted down and escalated; (remediation id): closed
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}

@@ -143,6 +143,17 @@ def verify(remediation_id: str) -> None:
     watch.look(remediation_id, world)
 
 
+def lapse(remediation_id: str = "") -> None:
+    """Count down, escalate and close what waits for approval; with an id, close that one. Safe to repeat."""
+    records = current().records
+    from workers.loop import lapse as approvals
+
+    if remediation_id:
+        approvals.close(remediation_id, records)
+    else:
+        approvals.lapse(records)
+
+
 def probe() -> None:
     """Note which dependencies answer, for `/sre status`."""
     world = current()

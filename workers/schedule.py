@@ -11,12 +11,14 @@ from core.records import Records
 from workers import jobs
 
 PROBE_EVERY_S = 60
+LAPSE_EVERY_S = 20  # the countdown shows minutes
 
 
 def keep_time(records: Records) -> None:
     """Enqueue jobs as they fall due, until SIGTERM."""
     clock = _Clock(records)
     clock.register(jobs.probe, "investigate", interval=PROBE_EVERY_S)
+    clock.register(jobs.lapse, "notify", interval=LAPSE_EVERY_S)
     clock.start()  # type: ignore[no-untyped-call]
 
 

@@ -9,6 +9,7 @@ from core.diagnosis import Investigation
 from core.errors import Conflict
 from core.incident import Alert, Incident
 from core.incident import State as IncidentState
+from core.outbox import View
 from core.queues import PREPARE, SHOW_INCIDENT
 from core.records import Records
 from core.remediation import Remediation, State
@@ -71,9 +72,14 @@ def note(event: str, rem: Remediation, records: Records, actor: str | None = Non
 
 def show(rem: Remediation, records: Records) -> None:
     """Wish for the proposal's message as it stands now."""
+    part = f"proposal-{rem.number}"
+    show_part(records.investigations.get(rem.investigation), part, drawn(rem, records), records)
+
+
+def drawn(rem: Remediation, records: Records) -> View:
+    """The proposal's message as it should read now."""
     sentences = sentences_of(rem.proposal.decision.codes, records)
-    view = approval_view(rem, records.now(), sentences=sentences, approvers=records.settings.config.approvers)
-    show_part(records.investigations.get(rem.investigation), f"proposal-{rem.number}", view, records)
+    return approval_view(rem, records.now(), sentences=sentences, approvers=records.settings.config.approvers)
 
 
 def sentences_of(codes: Iterable[str], records: Records) -> dict[str, str]:
