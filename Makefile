@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 # A page on this machine, until Ctrl-C: make demo PORT=8070 puts it elsewhere. Without a terminal nobody can end it, so
 # then a scenario is played, printed, and done.
-PORT ?= 8065
+PORT = 8065
 demo: $(VENV)/.installed
 	@if [ -t 0 ] || [ -t 1 ]; then exec $(BIN)/sre-bot demo --port $(PORT); else exec $(BIN)/sre-bot demo --headless; fi
 

@@ -5,7 +5,7 @@ import { layout, NODE } from "./world-layout.js";
 import { percent, spoken, time } from "./world-words.js";
 
 const PAD = 4;
-const SPARK = { width: 45, height: 15 };
+const SPARK = { width: 41, height: 15 };
 // A shape for each state, so that none is told by its colour alone: 12 by 12.
 const MARKS = {
   healthy: "M6 .8a5.2 5.2 0 1 0 0 10.4A5.2 5.2 0 1 0 6 .8M3.6 6.1l1.7 1.7 3.2-3.5",
