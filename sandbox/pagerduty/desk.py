@@ -81,8 +81,8 @@ class Desk:
             new_id("Q"), next(self._numbers), title, key or new_id("", 32).lower(), service, policy, urgency, self.now,
             body=body, priority=priority, loops_left=policy.loops, alerts={alert.id: alert} if alert else {},
         )  # fmt: skip
-        self.incidents[incident.id] = incident
         self._assign_all(incident, assignees) if assignees else self._assign_level(incident, 1)
+        self.incidents[incident.id] = incident
         self._status(incident, "triggered", actor)
         self._log(incident, "trigger", actor, f"Triggered through {_through(actor)}", alert=alert)
         self._log(incident, "assign", actor, f"Assigned to {self._names(incident)}")
@@ -267,6 +267,10 @@ class Desk:
         level = incident.level + 1
         if level > len(incident.policy.rules):
             level, incident.loops_left = 1, incident.loops_left - 1
+        if not self.account.on_call(incident.policy.rules[level - 1], self.now):
+            incident.level = level
+            incident.escalates_at = self.now if self._next_level_at(incident) else None  # whom the level after calls
+            return
         self._assign_level(incident, level)
         self._log(incident, "escalate", clockwork, f"Escalated to {self._names(incident)} due to timeout")
         self._say("incident.escalated", incident, clockwork)

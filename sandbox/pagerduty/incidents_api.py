@@ -7,7 +7,7 @@ from aiohttp import web
 from sandbox.pagerduty import changes, queries, render
 from sandbox.pagerduty.desk import Desk
 from sandbox.pagerduty.errors import ApiError, bad_argument, invalid, not_authorized, not_found
-from sandbox.pagerduty.model import RESPONDERS, Actor, Alert, Incident, Json, User
+from sandbox.pagerduty.model import RESPONDERS, Actor, Alert, Incident, Json
 
 DEFAULT_SPAN_S = 30 * 86_400.0
 MOST_AT_ONCE = 250
@@ -21,7 +21,7 @@ _SORTS = {
 
 def requester(desk: Desk, request: web.Request) -> Actor:
     """Whom a write is made for: the token's user, or the one whose address is in `From`. Raises: ApiError."""
-    user: User | None = request.get("user")
+    user = request.get(queries.CALLER)
     if user is None:
         address = request.headers.get("From", "").strip()
         if not address:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from sandbox.pagerduty.errors import ApiError, invalid
-from sandbox.pagerduty.model import Json
+from sandbox.pagerduty.model import Json, User
 
 DEFAULT_LIMIT, MOST_LIMIT, LAST_RESULT = 25, 100, 10_000
+CALLER = web.RequestKey("caller", User)  # whose key it is; absent for an account's key
 T = TypeVar("T")
 
 

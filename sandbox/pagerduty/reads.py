@@ -65,7 +65,7 @@ class Reads:
         return web.json_response(queries.page(request, "users", found, lambda u: render.user(self._account, u)))
 
     async def _me(self, request: web.Request) -> web.Response:
-        user: User | None = request.get("user")
+        user = request.get(queries.CALLER)
         if user is None:
             return web.json_response({"error": ONLY_FOR_USERS}, status=400)
         return web.json_response({"user": render.user(self._account, user)})

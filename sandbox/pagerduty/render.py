@@ -82,6 +82,7 @@ def schedule(account: Account, held: Schedule, span: tuple[float, float] | None)
         {"start": stamp(max(s.start, since)), "end": stamp(min(s.end, until)),
          "user": account.ref(account.users[s.user_id])}
         for s in shifts(held, since, until)
+        if s.user_id in account.users
     ]  # fmt: skip
     rendered = {"rendered_schedule_entries": entries, "rendered_coverage_percentage": 100.0}
     layer = {

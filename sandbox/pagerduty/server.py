@@ -19,8 +19,9 @@ from sandbox.pagerduty.desk import Desk
 from sandbox.pagerduty.errors import ApiError, InvalidEvent
 from sandbox.pagerduty.faults import EVENTS_PER_MINUTE, PER_MINUTE, Fault, Faults, Limiter
 from sandbox.pagerduty.incidents_api import IncidentsApi
-from sandbox.pagerduty.model import Json, Service, User
+from sandbox.pagerduty.model import Json, Service
 from sandbox.pagerduty.people import People
+from sandbox.pagerduty.queries import CALLER
 from sandbox.pagerduty.reads import Reads
 from sandbox.pagerduty.webhooks import Webhooks
 
@@ -160,9 +161,8 @@ class PagerDuty(People):
                 raise ApiError(429, 2020, "Rate Limit Exceeded")
             if key == self.read_only_key and request.method != "GET":
                 raise ApiError(403, 2010, "Access Denied")
-            user_id = self._user_keys.get(key)
-            user: User | None = self.account.users.get(user_id) if user_id else None
-            request["user"] = user
+            if key in self._user_keys:
+                request[CALLER] = self.account.users[self._user_keys[key]]
             answer = await handler(request)
         except ApiError as error:
             answer = web.json_response(error.as_json(), status=error.status)
