@@ -84,9 +84,12 @@ async def staged(
                 channel=CHANNEL,
                 approver_groups=(ON_CALL,),
                 route=Route(group_by=("namespace", "service")),  # one incident a service
+                pagerduty=True,
             )
             stack.push_async_callback(company.stop)
             await company.start()
+            if company.pagerduty and alerts:
+                company.pagerduty.webhook_url = f"http://127.0.0.1:{web}/webhooks/pagerduty"
         environment = {
             **{name: value for name, value in os.environ.items() if name in _KEPT},
             **(company.environment() if company else cluster or {}),

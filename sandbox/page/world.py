@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
@@ -30,18 +30,10 @@ class WorldPanel:
 
     Args:
         context: The kube context that the bot reads in place of the pretend company's.
-        incidents: What PagerDuty shows: `{"id", "title", "status", "assigned_to", "url"}` each; None without one.
     """
 
-    def __init__(
-        self,
-        page: Page,
-        slack: SlackServer,
-        environ: Mapping[str, str],
-        context: str | None = None,
-        incidents: Callable[[], list[Json]] | None = None,
-    ) -> None:
-        self._page, self._slack, self._context, self._incidents = page, slack, context, incidents
+    def __init__(self, page: Page, slack: SlackServer, environ: Mapping[str, str], context: str | None = None) -> None:
+        self._page, self._slack, self._context = page, slack, context
         model = environ.get("SRE_MODEL") or "its default model"
         self.mode = (
             f"Claude ({model}) reasons over the evidence, since ANTHROPIC_API_KEY is set."
@@ -96,7 +88,7 @@ class WorldPanel:
                 for fault in FAULTS.values()
             ],
             "alerts": sorted(map(_alert, self._company.alertmanager.firing()), key=lambda a: (a["since"], a["name"])),
-            "pagerduty": self._incidents() if self._incidents else None,
+            "pagerduty": self._company.pagerduty.incidents() if self._company.pagerduty else None,
         }  # fmt: skip
 
     def guide(self) -> Json:

@@ -60,7 +60,7 @@ export function start(root, api) {
     drawDetail(parts.detail, latest.services.find((service) => service.name === chosen));
     faults.update(latest.faults);
     drawAlerts(parts.alerts, latest);
-    drawIncidents(parts.pagerduty, latest.pagerduty);
+    drawIncidents(parts.pagerduty, latest);
   }
 
   function choose(name) {
@@ -205,17 +205,29 @@ function drawAlerts(list, world) {
   fill(list, items.length ? items : el("li", { class: "hint" }, "No alert fires."));
 }
 
-function drawIncidents(element, incidents) {
+function drawIncidents(element, world) {
+  const incidents = world.pagerduty;
   if (incidents === null) {
     fill(element, el("p", { class: "hint" }, "This company has no PagerDuty; nobody is paged."));
   } else if (!incidents.length) {
-    fill(element, el("p", { class: "hint" }, "PagerDuty has no incident."));
+    fill(element, el("p", { class: "hint" }, "PagerDuty has no incident, and nobody is paged."));
   } else {
-    fill(element, el("ul", { class: "alerts" }, incidents.map((incident) => el(
-      "li", { class: "alert" },
-      el("span", { class: "severity" }, incident.status),
-      el("span", {}, el("b", {}, incident.title)),
-      el("span", { class: "hint" }, incident.assigned_to ? `Assigned to ${incident.assigned_to}.` : "Assigned to nobody."),
-    ))));
+    fill(element, el("ul", { class: "alerts" }, incidents.map((incident) => drawIncident(incident, world.at))));
   }
+}
+
+function drawIncident(incident, now) {
+  const names = (people) => people.join(", ");
+  const says = [
+    incident.acknowledged_by.length ? `Acknowledged by ${names(incident.acknowledged_by)}.` : null,
+    incident.status === "resolved" ? null : incident.assigned.length ? `Assigned to ${names(incident.assigned)}.` : "Assigned to nobody.",
+    incident.escalates_at ? `Escalates in ${age(Date.parse(incident.escalates_at) / 1000 - now)}.` : null,
+    incident.notes.length ? `${incident.notes.length} ${incident.notes.length === 1 ? "note" : "notes"}.` : null,
+  ];
+  return el(
+    "li", { class: `alert ${incident.status === "triggered" ? "critical" : ""}` },
+    el("span", { class: "severity" }, incident.status),
+    el("span", {}, el("b", {}, `#${incident.number} ${incident.service}`), ` ${incident.priority ?? `${incident.urgency} urgency`}`),
+    el("span", { class: "hint" }, `${incident.title} `, says.filter(Boolean).join(" ")),
+  );
 }
