@@ -43,7 +43,7 @@ class Stream:
         seq = _since(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
-        heard = 0
+        heard, caught_up = 0, False
         with contextlib.suppress(ConnectionResetError):
             await response.write(b"retry: %d\n" % _RETRY_MS + _event("hello", orjson.dumps(self._run)))
             while not self._closing:
@@ -51,6 +51,8 @@ class Stream:
                 topics = [(name, *value) for name, value in self._topics.items() if value[0] > heard]
                 parts = [self._change(change) for change in (latest(changes) if changes else ())]
                 parts += [_event(name, data) for name, _, data in topics]
+                parts += [] if caught_up else [_event("live", b"true")]
+                caught_up = True
                 seq = changes[-1].seq if changes else seq
                 heard = max([heard, *(number for _, number, _ in topics)])
                 await response.write(b"".join(parts) or b": still here\n\n")

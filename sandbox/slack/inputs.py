@@ -91,6 +91,8 @@ def _initial(element: Json) -> Json:
 
 def _chosen(element: Json, value: Any) -> Json:
     field, _ = _FIELDS.get(element["type"], ("value", ""))
+    if value is None:
+        return {field: None}
     if field == "selected_option":
         return {field: _option(element, value)}
     if field == "selected_options":

@@ -91,11 +91,19 @@ class People:
         return await self.say(user, channel, f"@{self._workspace.users[BOT_USER_ID].name} {text}", thread_ts)
 
     async def click(
-        self, user: str, where: str, action_id: str, value: Any = None, *, block_id: str | None = None
+        self,
+        user: str,
+        where: str,
+        action_id: str,
+        value: Any = None,
+        *,
+        block_id: str | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """Use an element of a message (by its ts) or of a view (by its id); confirmation dialogs are confirmed.
 
         `value` picks among buttons with the same action id, or is the choice: an option's value, a user's id.
+        `values` is what stands in the view's other inputs, as `submit_view` takes it.
         Raises: LookupError when the person sees no such message or element.
         """
         who = self._workspace.user(user)
@@ -111,11 +119,32 @@ class People:
         if message:
             payload |= self._about(message, who) | {"container": payloads.container(message), "state": {"values": {}}}
         if view:
-            values, _ = inputs.state(view.blocks, {})
-            payload |= {"view": view.as_json(values), "container": {"type": "view", "view_id": view.id}}
+            reported, _ = inputs.state(view.blocks, values or {})
+            payload |= {"view": view.as_json(reported), "container": {"type": "view", "view_id": view.id}}
         channel, thread_ts = (message.channel, message.thread_ts) if message else (None, None)
         self._workspace.feed.add("button_clicked", pressed, channel=channel, ts=where, thread_ts=thread_ts, user=who.id)
         return self._shown(await self._delivery.interaction("interactive", payload), who, message)
+
+    async def suggest(
+        self, user: str, where: str, action_id: str, value: str, *, block_id: str | None = None
+    ) -> Outcome:
+        """Type into a select whose options the app suggests; they are in the outcome's body. Raises LookupError."""
+        who = self._workspace.user(user)
+        view = self._view_before(who, where)
+        message = None if view else self._message_before(who, where)
+        blocks = view.blocks if view else message.blocks if message else []
+        found = inputs.find_element(blocks, action_id, None, block_id)
+        if found is None or not found[1]["type"].endswith("external_select"):
+            raise LookupError(f"{where} has no select {action_id!r} whose options the app suggests.")
+        payload = self._interaction("block_suggestion", who) | {
+            "action_id": action_id, "block_id": found[0]["block_id"], "value": value,
+        }  # fmt: skip
+        del payload["trigger_id"]
+        if message:
+            payload |= {"container": payloads.container(message), "message": message.as_json()}
+        if view:
+            payload |= {"container": {"type": "view", "view_id": view.id}, "view": view.as_json()}
+        return await self._delivery.interaction("interactive", payload)
 
     async def shortcut(self, user: str, callback_id: str, message_ts: str | None = None) -> Outcome:
         """Use a shortcut: a message's when `message_ts` is given, else a global one."""

@@ -24,6 +24,7 @@ class SlackThread:
         self.say = self._waiting(server.say)
         self.mention = self._waiting(server.mention)
         self.click = self._waiting(server.click)
+        self.suggest = self._waiting(server.suggest)
         self.shortcut = self._waiting(server.shortcut)
         self.submit_view = self._waiting(server.submit_view)
         self.close_view = self._waiting(server.close_view)

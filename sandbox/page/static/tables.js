@@ -27,7 +27,7 @@ function chart(block) {
   const most = Math.max(...series.flatMap((one) => one.data.map((point) => Math.abs(point.value))), 0) || 1;
   const labels = drawn.type === "pie" ? drawn.segments.map((point) => point.label) : drawn.axis_config.categories;
   const bar = (value) => {
-    const node = el("span", { class: "bar", "aria-hidden": "true" });
+    const node = el("span", { class: "amount", "aria-hidden": "true" });
     node.style.width = `${Math.round((Math.abs(value) / most) * 100)}%`;
     return node;
   };
