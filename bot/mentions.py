@@ -67,10 +67,15 @@ def on_investigate_this(body: dict[str, Any], records: Records) -> View | None:
 
 
 def on_stop(body: dict[str, Any], records: Records) -> None:
-    """Slack's Stop button: whoever works for this thread is told by a switch."""
+    """Slack's Stop button: whoever works for this thread is told by a switch, which says when."""
     event = body["event"]
-    thread_ts = event.get("thread_ts") or event.get("ts")
-    records.switches.set(stop_switch(event["channel"], thread_ts), event.get("user", ""), for_s=3600)
+    channel, thread_ts = event["channel"], event.get("thread_ts") or event.get("ts")
+    records.switches.set(stop_switch(channel, thread_ts), records.now().isoformat(), for_s=3600)
+    incident = records.incidents.of_thread(channel, thread_ts)
+    records.ledger.append(
+        "loop.stop_asked", actor=event.get("user", ""), at=records.now(), incident=incident.id if incident else None,
+        data={"channel": channel, "thread_ts": thread_ts},
+    )  # fmt: skip
 
 
 def _ask(request: Request, records: Records) -> None:

@@ -7,6 +7,7 @@ seen shows the tasks until it does.
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from blocks.progress import plain_progress_view, progress_view
 from core.diagnosis import Investigation
@@ -71,10 +72,11 @@ class SlackWatch:
         return self.latest
 
     def _heed_stop(self) -> None:
-        """Raises: Stopped."""
+        """What began after the stop goes on: somebody asked again. Raises: Stopped."""
         message = self._records.outbox.find(f"{self.latest.id}/progress")
         thread_ts = message.thread_ts if message else self.latest.thread_ts
-        if thread_ts and self._records.switches.find(stop_switch(str(self.latest.channel), thread_ts)):
+        stopped = self._records.switches.find(stop_switch(str(self.latest.channel), thread_ts)) if thread_ts else None
+        if stopped and datetime.fromisoformat(stopped) >= self.latest.started_at:
             raise Stopped("Stopped by a person.")
 
     def _show(self, at_once: bool = False, ended: bool = False) -> None:

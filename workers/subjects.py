@@ -37,7 +37,7 @@ def subject_of(text: str, config: Config, namespace: str | None = None) -> Subje
     return Subject(
         text=text,
         cluster=known.cluster if known else None,
-        namespace=namespace or _namespace_in(text) or (known.namespace if known else None),
+        namespace=namespace or _namespace_in(text) or (known.namespace if known else _known_namespace(text, config)),
         service=service,
         target=target or (known.workloads[0] if known and known.workloads else None),
     )
@@ -59,7 +59,7 @@ def subject_of_incident(incident: Incident, config: Config, question: str = "") 
 
 def _service_in(text: str, config: Config) -> str | None:
     """The first word that is a service's name, else the service whose workload is named."""
-    words: list[str] = [word.lower().strip(".-") for word in _WORD.findall(text)]
+    words = _words(text)
     for word in words:
         if word in config.services:
             return word
@@ -76,6 +76,16 @@ def _namespace_in(text: str) -> str | None:
             if found[1].lower() not in _NOT_NAMES:
                 return str(found[1]).lower()
     return None
+
+
+def _known_namespace(text: str, config: Config) -> str | None:
+    """The first word that is a namespace of the catalogue: "anything wrong in shop?"."""
+    known = {*config.autonomy.namespaces, *(service.namespace for service in config.services.values())}
+    return next((word for word in _words(text) if word in known), None)
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower().strip(".-") for word in _WORD.findall(text)]
 
 
 def _target_in(text: str) -> str | None:

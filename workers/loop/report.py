@@ -50,6 +50,11 @@ def show_failure(inv: Investigation, reference: str, records: Records) -> None:
 def show_stopped(inv: Investigation, records: Records) -> None:
     """Somebody stopped it: say that it ended, and where it stands in the ledger."""
     show_part(inv, "stopped", stopped_view(), records)
+    if inv.incident:
+        records.incidents.update(
+            inv.incident, lambda i: i.model_copy(update={"state": "open"}) if i.state == "investigating" else i
+        )
+        records.queues.enqueue("notify", SHOW_INCIDENT, inv.incident)
     _append("loop.stopped", inv, {"investigation": inv.id}, records)
 
 

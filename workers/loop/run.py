@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.diagnosis import Case, Investigation
+from core.errors import ConfigError, Unreachable
 from core.incident import Alert
 from core.log import get_logger
 from core.observation import Observation
@@ -16,7 +17,7 @@ from workers.loop.plan import plan
 from workers.loop.reason import reason
 from workers.loop.recall import recall
 from workers.loop.validate import validate
-from workers.ports import Step
+from workers.ports import Cluster, Step
 from workers.standing import Standing
 from workers.world import Outside
 
@@ -89,8 +90,7 @@ def run(
     def planning(inv: Investigation) -> Investigation:
         assert inv.diagnosis and inv.recall
         actions = plan(inv.diagnosis, seen_by(inv), inv.evidence)
-        cluster = outside.cluster(inv.subject.cluster)
-        proposals = validate(actions, inv.diagnosis, inv.recall, seen_by(inv), inv.subject, cluster,
+        proposals = validate(actions, inv.diagnosis, inv.recall, seen_by(inv), inv.subject, _cluster(inv, outside),
                              outside.settings, standing, now())  # fmt: skip
         return inv.model_copy(update={"plan": proposals})
 
@@ -110,6 +110,15 @@ def run(
         investigation = watch.ended(name, investigation.model_copy(update={"took_ms": took_ms}))
         log.info("stage_ended", stage=name, took_ms=took_ms[name])
     return investigation
+
+
+def _cluster(inv: Investigation, outside: Outside) -> Cluster | None:
+    """None when it is gone at this moment: what was concluded is shown all the same, and no action is allowed."""
+    try:
+        return outside.cluster(inv.subject.cluster)
+    except (Unreachable, ConfigError) as error:
+        log.warning("reach_unknown", why=str(error))
+        return None
 
 
 def _case(inv: Investigation) -> Case:

@@ -35,21 +35,24 @@ Facts = dict[str, Any]
 
 def validate(
     actions: tuple[Action, ...], diagnosis: Diagnosis, recall: Recall, observation: Observation, subject: Subject,
-    cluster: Cluster, settings: Settings, standing: Standing, now: datetime,
+    cluster: Cluster | None, settings: Settings, standing: Standing, now: datetime,
 ) -> tuple[Proposal, ...]:  # fmt: skip
     """Each action with how far it reaches and what the policy says of it. Writes nothing; reads what it needs.
+
+    Args:
+        cluster: None when it cannot be asked; then no reach is known, and nothing is allowed.
 
     Raises: ConfigError when the policy does not compile, which the process's start has ruled out.
     """
     policy = load(settings)
-    reads = Reads(cluster)
+    reads = Reads(cluster) if cluster else None
     shared = _of_the_case(diagnosis, recall, subject, settings.config, standing)
     cause = diagnosis.root_cause
     proposals = []
     for action in actions:
-        touch = _touch(action, reads)
+        touch = _touch(action, reads) if reads else None
         radius, reach = _reach(touch, observation, subject, settings.config) if touch else (None, {})
-        age = _age(action, touch, reads, now) if touch else {}
+        age = _age(action, touch, reads, now) if touch and reads else {}
         facts = {**shared, **reach, **age, "namespace_allowed": _is_listed(action, touch, settings.config)}
         proposals.append(
             Proposal(

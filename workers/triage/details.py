@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from core.errors import SreError, ToolError
@@ -19,6 +20,7 @@ from workers.triage.reads import Deadline, read_each
 from workers.triage.snapshot import Snapshot
 
 MOST_ROLLOUTS = 8  # workloads whose revisions are compared
+MOST_UNNAMED = 20  # workloads that stand for a namespace of which nothing is named
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,11 @@ def read_details(
 
 
 def concerned(focus: Focus, drafts: Iterable[Draft]) -> list[Place]:
-    """The workloads in question: those meant, those with findings in their order, those that they depend on."""
+    """The workloads in question: those meant, those with findings in their order, those that they depend on; and when
+    none is named, the first of all that were read, since whoever asks about a namespace asks how its workloads are."""
     found = [(draft.namespace, draft.owner) for draft in drafts]
-    return list(dict.fromkeys((*sorted(focus.targets), *found, *sorted(focus.dependencies))))
+    unnamed = () if focus.targets else islice(focus.everything(), MOST_UNNAMED)
+    return list(dict.fromkeys((*sorted(focus.targets), *found, *sorted(focus.dependencies), *unnamed)))
 
 
 def unread(name: str, error: SreError) -> str:

@@ -13,10 +13,12 @@ from workers.triage.draft import Draft, Place
 from workers.triage.networking import selected
 from workers.triage.objects import Obj, labels_of, name_of, namespace_of
 from workers.triage.snapshot import Snapshot
+from workers.triage.workloads import count_of
 
 _CLUSTER_WIDE = ("Node/", "PersistentVolume/", "ValidatingWebhookConfiguration/", "MutatingWebhookConfiguration/")
 _WORKLOADS = (("deployments", "Deployment"), ("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet"),
               ("cronjobs", "CronJob"), ("jobs", "Job"))  # fmt: skip
+_SERVING = ("Deployment", "StatefulSet", "DaemonSet")
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _KINDS = frozenset({"Service", "Pod", *(kind for _, kind in _WORKLOADS)})
 _NAME_LABELS = ("app.kubernetes.io/name", "app", "k8s-app")
@@ -68,6 +70,15 @@ class Focus:
             if around & places:
                 return distance
         return 2 if draft.namespace in self._namespaces else 3
+
+    def everything(self) -> Iterator[Place]:
+        """Every workload that serves, those of the namespace that is asked about first, by name."""
+        found = {
+            (namespace_of(obj), self._snap.owners.top(kind, obj))
+            for resource, kind in _WORKLOADS if kind in _SERVING
+            for obj in self._snap.all(resource) if count_of(kind, obj).desired
+        }  # fmt: skip
+        return iter(sorted(found, key=lambda place: (place[0] not in self._namespaces, place)))
 
     def _targets(self, subject: Subject, config: Config) -> set[Place]:
         """What is named: the catalogue's service and the target, else the service, else any name in the text."""

@@ -30,6 +30,7 @@ CONFIG = Config(
         ("the deployment is slow", None, None, None),
         ("node node-3 not ready", None, None, "Node/node-3"),
         ("what is wrong?", None, None, None),
+        ("anything wrong in shop?", "shop", None, None),
         ("", None, None, None),
         ("../../etc/passwd <!channel>", None, None, None),
     ],

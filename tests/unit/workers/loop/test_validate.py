@@ -274,3 +274,13 @@ def test_no_action_reads_nothing() -> None:
     settings = Settings(data_dir=Path("/nonexistent"))
     assert validate((), diagnosis(), recalled(), Observation(), Subject(text="?"), cluster, settings, STORED, NOW) == ()
     assert cluster.reads == []
+
+
+def test_without_a_cluster_at_this_moment_every_action_is_denied_and_the_rest_goes_on() -> None:
+    settings = Settings(data_dir=Path("/nonexistent"), config=config())
+    given = (recalled(), Observation(), Subject(text="?", cluster="prod-eu"))
+    (found,) = validate((action("restart_deployment"),), diagnosis(), *given, None, settings, STORED, NOW)
+    assert found.blast_radius is None
+    assert found.target == "Deployment/checkout"
+    assert found.decision.verdict == "deny"
+    assert "blast_radius.unknown" in found.decision.codes
