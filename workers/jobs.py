@@ -18,6 +18,7 @@ from workers.ports import PastIncident
 from workers.progress import SlackWatch, Stopped
 from workers.standing import standing_of
 from workers.subjects import subject_of, subject_of_incident
+from workers.verify.outcome import outcome_of
 from workers.world import World, current
 
 log = get_logger(__name__)
@@ -108,12 +109,13 @@ def remember(incident_id: str) -> None:
     lasted_min = ((incident.resolved_at or world.records.now()) - incident.opened_at).total_seconds() / 60
     symptoms = {alert.name: alert.summary for alert in incident.alerts}
     said = [incident.title, *(f"{name}: {summary}" for name, summary in symptoms.items())]
+    over = f"{cause.condition} of {cause.target}; over" if cause else f"over after {lasted_min:.0f} min"
     world.outside.memory.remember(
         PastIncident(
             id=incident.id,
             title=incident.title,
             text=mask("\n".join([*said, cause.statement if cause else "cause not known"])),
-            outcome=f"{cause.condition} of {cause.target}; over" if cause else f"over after {lasted_min:.0f} min",
+            outcome=outcome_of(world.records.remediations.of_incident(incident.id)) or over,
             at=incident.opened_at,
         )
     )

@@ -11,6 +11,7 @@ from core.incident import Incident, State
 from core.outbox import Message, View
 from core.queues import SHOW_INCIDENT
 from core.records import Records
+from workers.loop.lapse import supersede
 from workers.loop.proposals import offer
 from workers.loop.shown import card_key, put, root_key, show_part
 
@@ -62,6 +63,8 @@ def report(inv: Investigation, records: Records) -> None:
     """Show the diagnosis and proposals, and bring the incident up to date. Safe to repeat."""
     assert inv.diagnosis is not None
     show_part(inv, "diagnosis", diagnosis_view(inv), records)
+    if inv.incident:
+        supersede(inv.incident, records, "A newer investigation proposes anew.", keep=inv.id)
     offer(inv, records)
     if inv.incident:
         records.incidents.update(inv.incident, lambda i: _concluded(i, inv))

@@ -40,8 +40,10 @@ def look(remediation_id: str, world: World) -> None:
     settled = _settled(rem, world)
     after = measure(rem, alerts_of(rem, records), world.operator, now, settled)
     since_s = (now - rem.begun_at).total_seconds()
-    verdict = judge(rem.before, after, since_s, records.settings.config.autonomy.settle_s, settled, rem.after)
-    rem = move(rem, records, "watching", after=after)
+    # Without a look from before, as after an interruption, this one is what later ones are held against.
+    before, settle_s = rem.before or after, records.settings.config.autonomy.settle_s
+    verdict = judge(before, after, since_s, settle_s, settled, rem.after)
+    rem = move(rem, records, "watching", before=before, after=verdict.look)
     _show(rem, verdict, world)
     match verdict.outcome:
         case "wait":
@@ -88,11 +90,12 @@ def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
         why = "It cannot be taken back" if rem.undo is None else "The bot is paused, so I do not take it back"
         _hand_over(rem, "unproven", f"{worse} {why}; a person has to look now.", records)
         return
-    assert rem.target
+    target = rem.target
+    assert target
     rem = move(rem, records, "watching", undoing=True)  # from here on it is never begun again
     note("undo.begun", rem, records, why=worse)
     try:
-        said = ACTIONS[rem.action.kind].undo(rem.action, rem.target, rem.id, means_for(rem, world))
+        said = ACTIONS[rem.action.kind].undo(rem.action, target, rem.id, means_for(rem, world))
     except SreError as error:
         note("undo.failed", rem, records, why=str(error))
         _hand_over(rem, "unproven", f"{worse} I could not take it back: {error} A person has to look now.", records)
