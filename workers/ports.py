@@ -122,6 +122,29 @@ class Silences(Protocol):
     def expire(self, silence_id: str) -> None: ...
 
 
+class Release(Model):
+    """One revision of a Helm release."""
+
+    revision: int
+    status: str  # "deployed", "superseded", "failed", "pending-upgrade"
+    chart: str  # "checkout-1.8.4"
+    app_version: str = ""
+    description: str = ""
+
+
+class Releases(Protocol):
+    """Helm's releases of one cluster; only the operator holds this."""
+
+    def history(self, namespace: str, name: str) -> tuple[Release, ...]:
+        """Its last revisions, oldest first. Raises ToolError (Absent, Forbidden)."""
+        ...
+
+    def rollback(self, namespace: str, name: str, revision: int, *, dry_run: bool = False) -> None:
+        """Raises Refused for a dry run that fails, Unclear for anything else that does not end well: Helm may stop
+        half way."""
+        ...
+
+
 class PastIncident(Model):
     """What is remembered of an ended incident."""
 

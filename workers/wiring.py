@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
-from core.errors import ConfigError
 from core.records import Records
 from core.settings import Settings
-from workers.ports import Cluster, Metrics, Reasoner
+from workers.ports import Cluster, Metrics, Reasoner, Releases, Writer
 from workers.world import Operator, Outside, World
 
 
@@ -29,14 +28,7 @@ def open_outside(settings: Settings) -> Outside:
 
         return open_cluster(settings, name)
 
-    @cache
-    def metrics(name: str | None) -> Metrics | None:
-        from workers.adapters.prometheus import Prometheus
-
-        known = settings.config.clusters.get(name) if name else None
-        url = (known.prometheus if known else None) or settings.prometheus_url
-        return Prometheus(url) if url else None
-
+    metrics = cache(partial(_metrics, settings))
     alerts = Alertmanager(settings.alertmanager_url) if settings.alertmanager_url else None
     reasoner: Reasoner = RunbookReasoner(settings.config, memory.runbooks)
     if settings.anthropic_api_key:
@@ -50,8 +42,49 @@ def open_outside(settings: Settings) -> Outside:
 
 
 def open_operator(settings: Settings) -> Operator:
-    """The outside with write credentials. Raises: ConfigError without any."""
-    raise ConfigError("There are no write credentials; set SRE_KUBE_WRITE_CONTEXT.")
+    """The outside with the operator's credentials. Connects to nothing yet.
+
+    Raises: ConfigError when there is no context to write with.
+    """
+    from workers.adapters.alertmanager import Alertmanager
+    from workers.adapters.kubeconfig import write_context
+    from workers.adapters.silences import AlertmanagerSilences
+
+    for name in settings.config.clusters or (None,):
+        write_context(settings, name)
+
+    @cache
+    def cluster(name: str | None) -> Cluster:
+        from workers.adapters.kubernetes import open_as_operator
+
+        return open_as_operator(settings, name)
+
+    @cache
+    def writer(name: str | None) -> Writer:
+        from workers.adapters.kubernetes_write import open_writer
+
+        return open_writer(settings, name)
+
+    @cache
+    def releases(name: str | None) -> Releases | None:
+        from workers.adapters.helm import open_helm
+
+        return open_helm(settings, name)
+
+    url = settings.alertmanager_url
+    return Operator(
+        settings=settings, cluster=cluster, writer=writer, metrics=cache(partial(_metrics, settings)),
+        alerts=Alertmanager(url) if url else None, silences=AlertmanagerSilences(url) if url else None,
+        releases=releases,
+    )  # fmt: skip
+
+
+def _metrics(settings: Settings, name: str | None) -> Metrics | None:
+    from workers.adapters.prometheus import Prometheus
+
+    known = settings.config.clusters.get(name) if name else None
+    url = (known.prometheus if known else None) or settings.prometheus_url
+    return Prometheus(url) if url else None
 
 
 def open_world(settings: Settings, records: Records, *, writes: bool = False) -> World:

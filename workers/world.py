@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.errors import ConfigError
 from core.records import Records
 from core.settings import Settings
-from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner, Silences, Slack, Writer
+from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner, Releases, Silences, Slack, Writer
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Operator:
     metrics: Callable[[str | None], Metrics | None]
     alerts: Alerts | None
     silences: Silences | None
+    releases: Callable[[str | None], Releases | None] = lambda _: None
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from core.diagnosis import Action, ActionKind
+from core.errors import Refused
 from core.remediation import DryRun, Target
 from core.settings import Settings
-from workers.ports import Cluster, Silences, Writer
+from workers.ports import Cluster, Releases, Silences, Writer
 
 MARK = "sre-bot.io/action"  # the annotation that holds the id of the last action done to an object
+LEFT = "sre-bot.io/left"  # the annotation that holds how it was left, so that undo notices who came after
+
+
+class NotDone(Refused):
+    """What was asked for is not done to this target; `sentence` says why and what to do instead."""
+
+    def __init__(self, sentence: str, code: str) -> None:
+        super().__init__(sentence, code)
+        self.args = (sentence,)
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,7 @@ class Means:
     cluster: Cluster
     writer: Writer
     silences: Silences | None  # None without an Alertmanager
+    releases: Releases | None = None  # None without Helm
 
 
 class Act(Protocol):

@@ -12,6 +12,7 @@ from core.settings import Cluster, Settings
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
+IN_CLUSTER = "in-cluster"  # the name of the context that a pod's own service account stands for
 _IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -64,7 +65,7 @@ def load(kubeconfig: str | None, context: str | None) -> tuple[str, Configuratio
 
     configuration = Configuration()
     if kubeconfig is None and not _home().is_file() and _IN_CLUSTER_TOKEN.is_file():
-        return "in-cluster", _in_cluster(configuration)
+        return IN_CLUSTER, _in_cluster(configuration)
     paths = _existing(kubeconfig)
     contexts, current = _contexts(paths)
     wanted = context or current

@@ -88,10 +88,10 @@ def _node(action: Action, reads: Reads) -> Found:
     if action.kind != "drain_node":
         return f"Node/{action.name}", []  # cordoning moves no pod
     pods = reads.items("/api/v1/pods", fieldSelector=f"spec.nodeName={action.name}")
-    return f"Node/{action.name}", by_owner([pod for pod in pods if _is_drained(pod)], reads)
+    return f"Node/{action.name}", by_owner([pod for pod in pods if is_drained(pod)], reads)
 
 
-def _is_drained(pod: Obj) -> bool:
+def is_drained(pod: Obj) -> bool:
     """Whether a drain evicts it: not what a DaemonSet keeps there, nor the node's own static pods."""
     above = controller_of(pod)
     stays = (above and above[0] in ("DaemonSet", "Node")) or "kubernetes.io/config.mirror" in annotations_of(pod)
