@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import pdpyras
 import pytest
 
 from sandbox.pagerduty.server import PagerDuty, running
-from tests.contract.pagerduty_lab import Inbox, session
+from tests.contract.pagerduty_lab import Inbox, events_session, session
 
 
 @pytest.fixture
@@ -46,13 +45,14 @@ def inbox(pagerduty: PagerDuty) -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def api(pagerduty: PagerDuty) -> Iterator[pdpyras.APISession]:
+def api(pagerduty: PagerDuty) -> Iterator[Any]:
+    """The library's session with the account's key, for Maria."""
     with session(pagerduty) as made:
         yield made
 
 
 @pytest.fixture
-def events(pagerduty: PagerDuty) -> Iterator[pdpyras.EventsAPISession]:
-    with pdpyras.EventsAPISession(pagerduty.account.service("checkout").routing_key) as made:
-        made.url, made.sleep_timer = pagerduty.url, 0.01
+def events(pagerduty: PagerDuty) -> Iterator[Any]:
+    """The library's session for events of checkout's monitoring."""
+    with events_session(pagerduty) as made:
         yield made

@@ -64,6 +64,12 @@ def session(pagerduty: PagerDuty, who: str | None = "maria@example.com", key: st
     return made
 
 
+def events_session(pagerduty: PagerDuty) -> pdpyras.EventsAPISession:
+    made = pdpyras.EventsAPISession(pagerduty.account.service("checkout").routing_key)
+    made.url, made.sleep_timer = pagerduty.url, 0.01
+    return made
+
+
 def refusal(act: Callable[[], Any]) -> tuple[int, int]:
     """The status and PagerDuty's code of what the API refuses."""
     with pytest.raises(pdpyras.PDHTTPError) as caught:
