@@ -128,10 +128,13 @@ def _nodes(parsed: Any) -> list[Any]:
 
 
 def interval_s(selector: str, metrics: Metrics, now: datetime) -> float:
-    """Seconds between its samples, of the last two minutes."""
-    counted = metrics.instant(f"max(count_over_time({selector}[2m]))", now)
-    samples = max((points[-1][1] for points in (s.points for s in counted) if points), default=0.0)
-    return 120.0 / samples if samples >= 2 else _ASSUMED_S
+    """Seconds between its latest samples."""
+    for window_s, enough in ((20, 4), (60, 2)):  # many in a short while, or few in a longer one
+        counted = metrics.instant(f"max(count_over_time({selector}[{window_s}s]))", now)
+        samples = max((series.points[-1][1] for series in counted), default=0.0)
+        if samples >= enough:
+            return window_s / samples
+    return _ASSUMED_S
 
 
 def _shifted(node: Any) -> bool:

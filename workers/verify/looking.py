@@ -58,7 +58,7 @@ def measure(
     """
     alerts = _distinct(alerts)
     metrics = operator.metrics(remediation.cluster)
-    scene = _first(remediation, alerts, operator, metrics, now)
+    scene = survey(remediation, alerts, operator, metrics, now)
     began = min([a.starts_at for a in alerts], default=now - _RECENTLY) if remediation.before is None else None
     tasks: dict[str, Callable[[], Any]] = {}
     exprs = [e for e in scene.asked if e][:_MOST_EXPRESSIONS]
@@ -99,7 +99,7 @@ def _since_s(remediation: Remediation, now: datetime) -> float | None:
     return (now - settled).total_seconds() if settled else None
 
 
-def _first(
+def survey(
     remediation: Remediation, alerts: tuple[Alert, ...], operator: Operator, metrics: Metrics | None, now: datetime
 ) -> Scene:
     config = operator.settings.config
