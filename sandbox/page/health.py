@@ -15,7 +15,7 @@ from sandbox.traffic import Flow, flows
 from sandbox.world import World
 
 STEP_S, POINTS = 2.0, 120  # of the sparklines: four minutes
-FAILING = 0.05  # share of requests, as the alert HighErrorRate has it
+FAILING, STRAINED = 0.05, 0.01  # share of requests: as the alert HighErrorRate has it, and what is worth a look
 SLOW = 3.0  # times the usual latency
 _GRACE_S = 8.0  # a pod may take so long to become ready
 
@@ -65,6 +65,8 @@ class Health:
             return "down", f"None of its {wanted} pods is ready." if wanted > 1 else "Its only pod is not ready."
         if flow.fail_ratio > FAILING:
             return "failing", f"{flow.fail_ratio:.0%} of requests fail; {pods}."
+        if flow.fail_ratio > STRAINED:
+            return "degraded", f"{flow.fail_ratio:.1%} of requests fail; {pods}."
         if flow.latency_s > SLOW * self._usual[service.name]:
             return "degraded", f"Slow: {flow.latency_s * 1000:.0f} ms; {pods}."
         if ready < wanted:

@@ -96,10 +96,15 @@ def test_a_newcomer_gets_from_fault_to_diagnosis_and_back_to_health(browser: Bro
         with visitor(browser, running.url, width, theme) as page:
             page.locator("#guide").get_by_text("Cause found").wait_for()
             shot(page, f"4-{width}-{theme}")
+            if width == 400:
+                page.get_by_role("button", name="World").click()
+            for part in ("Services", "Break something", "PagerDuty"):
+                page.locator("#world").get_by_role("heading", name=part).scroll_into_view_if_needed()
+                shot(page, f"4-{width}-{theme}-{part.split()[0].lower()}")
     with visitor(browser, running.url) as page:
         page.locator("#world").get_by_role("button", name="Heal everything").click()
         page.locator("#world").get_by_text("All 8 services are healthy.").wait_for()
-        page.locator("#guide").get_by_text("The company is healthy again.").wait_for()
+        page.locator("#guide").get_by_text("the fault is gone").wait_for()
         shot(page, "5-healed-1280-light")
 
 

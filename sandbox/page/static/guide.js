@@ -33,13 +33,12 @@ export function start(element, api) {
 
   function draw() {
     if (!progress) return;
-    const { broken, card, diagnosis, approve, healed } = progress;
-    const at = diagnosis ? 4 : card ? 3 : broken ? 2 : 1;
+    const { broken, card, diagnosis, healed } = progress;
+    const at = diagnosis && healed ? 4 : card ? 3 : broken ? 2 : 1;
     steps[0].update(at, broken ? "You broke it. A change went out that cannot work." : `Break something: ${fault ? `${fault.does.charAt(0).toLowerCase()}${fault.does.slice(1)}` : "the company is starting"}.`,
       !broken && fault ? ["Break it", begin] : null);
     steps[1].update(at, card ? `An alert fired, and the bot opened ${card.incident} in #${card.channel_name}.` : "Watch: an alert fires, and the bot posts a card in the channel. About five seconds.", null);
     steps[2].update(at, last(progress), card ? [diagnosis ? "Read the thread" : "Open the thread", () => api.show({ channel: card.channel, thread: card.ts })] : null);
-    root.classList.toggle("done", Boolean(diagnosis && (healed || !approve)));
   }
 
   async function begin() {
@@ -56,20 +55,20 @@ export function start(element, api) {
 function last({ card, diagnosis, approve, healed, took_s: took }) {
   if (!card) return "Read in its thread what is wrong, how the bot knows, and what it would do.";
   if (!diagnosis) return "The bot is looking. Its thread fills with evidence, then says what is wrong.";
-  const found = `Cause found ${took} s after you broke it.`;
-  if (healed) return `${found} The company is healthy again.`;
-  if (approve) return `${found} Press Approve in the thread, and watch the map heal.`;
-  return `${found} Read it, then heal the company in the world panel.`;
+  const found = `Cause found after ${took} s`;
+  if (healed) return `${found}, and the fault is gone. Break something else in the world panel.`;
+  if (approve) return `${found}: read it in the thread, press Approve there, and watch the map heal.`;
+  return `${found}: read it in the thread, then heal the company in the world panel.`;
 }
 
 function createStep(number) {
   const mark = el("span", { class: "step-mark", "aria-hidden": "true" }, String(number));
   const state = el("span", { class: "unseen" });
-  const words = el("span", {});
+  const words = el("span", { class: "words" });
   const action = el("button", { class: "button primary", type: "button", hidden: true });
   let act = null;
   action.addEventListener("click", () => act?.());
-  const item = el("li", { class: "step" }, mark, el("div", {}, state, words, action));
+  const item = el("li", { class: "step" }, mark, el("div", { class: "step-body" }, state, words, action));
   return {
     item,
     update(at, text, does) {

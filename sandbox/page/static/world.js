@@ -228,6 +228,7 @@ function drawIncident(incident, now) {
     "li", { class: `alert ${incident.status === "triggered" ? "critical" : ""}` },
     el("span", { class: "severity" }, incident.status),
     el("span", {}, el("b", {}, `#${incident.number} ${incident.service}`), ` ${incident.priority ?? `${incident.urgency} urgency`}`),
-    el("span", { class: "hint" }, `${incident.title} `, says.filter(Boolean).join(" ")),
+    el("span", { class: "hint" }, incident.title),
+    el("span", { class: "hint" }, says.filter(Boolean).join(" ")),
   );
 }
