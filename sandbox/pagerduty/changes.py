@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.pagerduty.account import Account
-from sandbox.pagerduty.desk import PAST_THE_LAST, Desk
-from sandbox.pagerduty.errors import ApiError, already_resolved, invalid
+from sandbox.pagerduty.desk import Desk
+from sandbox.pagerduty.errors import ApiError, already_resolved, cannot_escalate, invalid
 from sandbox.pagerduty.model import Actor, Incident, Json, Policy, Priority, Service, User
 
 Change = Callable[[], object]
@@ -42,7 +42,7 @@ def planned(desk: Desk, incident: Incident, asked: Json, actor: Actor) -> list[C
     if "escalation_level" in asked:
         level = asked["escalation_level"]
         if not isinstance(level, int) or not 1 <= level <= len(incident.policy.rules):
-            raise PAST_THE_LAST
+            raise cannot_escalate()
         changes.append(lambda: desk.escalate(incident, level, actor))
     return changes + _ending(desk, incident, asked, actor)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 from sandbox.clock import Clock
 from sandbox.pagerduty import render
 from sandbox.pagerduty.account import Account, new_id
-from sandbox.pagerduty.errors import ApiError, already_resolved, bad_argument
+from sandbox.pagerduty.errors import ApiError, already_resolved, bad_argument, cannot_escalate, not_found
 from sandbox.pagerduty.model import Actor, Alert, Incident, Json, Note, Policy, Priority, Service, Status, Urgency, User
 
-PAST_THE_LAST = ApiError(400, 1006, "Cannot Escalate")
 MOST_SNOOZE_S = 604_800
 
 
@@ -45,23 +45,19 @@ class Desk:
         found = self.incidents.get(str(which))
         found = found or next((i for i in self.incidents.values() if str(i.number) == str(which)), None)
         if found is None:
-            raise ApiError(404, 2100, "Not Found")
+            raise not_found()
         return found
 
     def open_with_key(self, service: Service, key: str) -> Incident | None:
-        """The open incident of a service with this key, its own or that of an alert in it."""
-        return next(
-            (i for i in self.incidents.values() if i.is_open and i.service is service and _has_key(i, key)), None
-        )
+        """The open incident with this key of a service, its own or that of an alert in it."""
+        return next((i for i in self.incidents.values() if i.is_open and _has_key(i, service, key)), None)
 
     def tick(self) -> None:
         """Escalate what nobody acknowledged in time, and take back acknowledgements that have run out."""
         now = self._clock.now()
         try:
-            while due := min(
-                ((at, i) for i in self.incidents.values() if (at := _next(i)) and at <= now), key=_first, default=None
-            ):
-                self._due, incident = due
+            while incident := min((i for i in self.incidents.values() if _due(i) <= now), key=_due, default=None):
+                self._due = _due(incident)
                 self._time_out(incident)
         finally:
             self._due = None
@@ -160,7 +156,7 @@ class Desk:
         """Call the people of a level, counted from one."""
         _must_be_open(incident)
         if not 1 <= level <= len(incident.policy.rules):
-            raise PAST_THE_LAST
+            raise cannot_escalate()
         self._assign_level(incident, level)
         self._status(incident, "triggered", actor)
         self._log(incident, "escalate", actor, f"Escalated to {self._names(incident)} by {_name(actor)}")
@@ -184,12 +180,10 @@ class Desk:
             listed.append((target, users))
         answer = render.responder_request(self.account, incident, listed, message, actor, self.now)
         incident.requests.append(answer)
-        for target, users in listed:
-            for user in users:
-                self._log(incident, "responder_request_for_escalation_policy" if isinstance(target, Policy) else
-                          "responder_request", actor, f"{user.name} was asked to respond")  # fmt: skip
-                data = render.responder(self.account, incident, user, target, message)
-                self._tell("incident.responder.added", data, actor, self.now)
+        for target, user in ((target, user) for target, users in listed for user in users):
+            self._log(incident, "responder_request", actor, f"{user.name} was asked to respond")
+            data = render.responder(self.account, incident, user, target, message)
+            self._tell("incident.responder.added", data, actor, self.now)
         return answer
 
     # what is said about it
@@ -239,7 +233,7 @@ class Desk:
         if held:
             self._log(held, "trigger", actor, f"Triggered through {_through(actor)}")
             return
-        alert = Alert(new_id("Q"), key, event, self.now)
+        alert = Alert(new_id("Q"), key, service, event, self.now)
         self.open(service, alert.summary, key, actor, urgency=urgency, alert=alert)
 
     def end_alert(self, service: Service, key: str, actor: Actor) -> None:
@@ -248,7 +242,7 @@ class Desk:
         if incident is None:
             return
         for alert in incident.alerts.values():
-            if alert.key == key:
+            if alert.key == key and alert.service is service:
                 alert.resolved_at = alert.resolved_at or self.now
         if all(a.resolved_at for a in incident.alerts.values()):
             self.resolve(incident, actor)
@@ -320,17 +314,16 @@ class Desk:
         return ", ".join(self.account.users[user_id].name for user_id in incident.assigned)
 
 
-def _first(pair: tuple[float, Incident]) -> float:
-    return pair[0]
+def _due(incident: Incident) -> float:
+    """When something happens to it by itself."""
+    held = incident.unacknowledges_at if incident.unacknowledges_at is not None else incident.escalates_at
+    return math.inf if held is None else held
 
 
-def _next(incident: Incident) -> float | None:
-    """When something falls due by itself."""
-    return incident.unacknowledges_at if incident.unacknowledges_at is not None else incident.escalates_at
-
-
-def _has_key(incident: Incident, key: str) -> bool:
-    return incident.key == key or any(a.key == key for a in incident.alerts.values())
+def _has_key(incident: Incident, service: Service, key: str) -> bool:
+    """A merged incident has alerts of other services too."""
+    own = incident.service is service and incident.key == key
+    return own or any(a.service is service and a.key == key for a in incident.alerts.values())
 
 
 def _must_be_open(incident: Incident) -> None:

@@ -43,3 +43,7 @@ def already_resolved() -> ApiError:
 
 def not_authorized() -> ApiError:
     return ApiError(403, 1018, "Requester not authorized to perform action")
+
+
+def cannot_escalate() -> ApiError:
+    return ApiError(400, 1006, "Cannot Escalate")

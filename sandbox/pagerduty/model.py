@@ -115,6 +115,7 @@ class Alert:
     kind: ClassVar[str] = "alert"
     id: str
     key: str
+    service: Service
     event: Json  # as it was sent to the Events API
     created_at: float
     resolved_at: float | None = None

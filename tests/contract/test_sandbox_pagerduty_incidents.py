@@ -9,7 +9,17 @@ import pytest
 
 from sandbox.company import wait_until
 from sandbox.pagerduty.server import PagerDuty
-from tests.contract.pagerduty_lab import Json, assigned, incident, put, refusal, user_ref
+from tests.contract.pagerduty_lab import (
+    Json,
+    alert,
+    assigned,
+    incident,
+    only,
+    post_event,
+    put,
+    refusal,
+    user_ref,
+)
 
 
 class TestIncidents:
@@ -137,21 +147,28 @@ class TestIncidents:
         pagerduty.clock.advance(200)
         assert api.rget(held)["status"] == "triggered"
 
-    def test_merged_incidents_leave_their_alerts_to_one(
-        self, pagerduty: PagerDuty, api: pdpyras.APISession, events: pdpyras.EventsAPISession
-    ) -> None:
-        for key in ("k1", "k2"):
-            events.trigger(f"{key} fails", "prometheus", dedup_key=key)
+    def test_merged_incidents_leave_their_alerts_to_one(self, pagerduty: PagerDuty, api: pdpyras.APISession) -> None:
+        def search_event(action: str) -> Json:
+            key = pagerduty.account.service("search").routing_key
+            return alert(dedup_key="k2", routing_key=key, event_action=action)
+
+        post_event(pagerduty, alert())
+        target = only(pagerduty)["id"]
+        post_event(pagerduty, search_event("trigger"))
         wait_until(lambda: len(pagerduty.incidents()) == 2)
-        source, target = (i["id"] for i in pagerduty.incidents())
+        source = pagerduty.incidents()[0]["id"]
         sources = [{"id": source, "type": "incident_reference"}]
         merged = api.rput(f"incidents/{target}/merge", json=sources)
-        assert merged["alert_counts"]["all"] == 2
+        assert merged["alert_counts"] == {"all": 2, "triggered": 2, "resolved": 0}
         reason = api.rget(f"incidents/{source}")["resolve_reason"]
         assert (reason["type"], reason["incident"]["id"]) == ("merge_resolve_reason", target)
         assert refusal(lambda: api.rput(f"incidents/{target}/merge", json=sources)) == (400, 1019)
-        events.resolve("k1")
-        events.resolve("k2")
+        services = [a["service"]["summary"] for a in api.list_all(f"incidents/{target}/alerts")]
+        assert services == ["checkout", "search"]
+        post_event(pagerduty, search_event("resolve"))
+        wait_until(lambda: api.rget(f"incidents/{target}")["alert_counts"]["resolved"] == 1)
+        assert api.rget(f"incidents/{target}")["status"] == "triggered"
+        post_event(pagerduty, alert(event_action="resolve"))
         wait_until(lambda: api.rget(f"incidents/{target}")["status"] == "resolved")
 
     def test_everything_is_in_the_log(self, api: pdpyras.APISession) -> None:
