@@ -19,6 +19,7 @@ import pytest
 from sandbox.ports import free_port
 from tests.live.conftest import absent_so
 from tests.live.demo import ROOT, Demo, demo
+from tests.live.lab import Lab, workload
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -180,22 +181,35 @@ def test_a_second_ctrl_c_does_not_break_the_end_off() -> None:
         assert found.processes() == {}
 
 
-def test_a_cluster_of_ones_own_is_read_and_never_written(kubeconfig: Path) -> None:
-    with demo(free_port(), "--cluster", "current", KUBECONFIG=str(kubeconfig)) as found:
+def test_a_cluster_of_ones_own_is_read_and_never_written(kubeconfig: Path, lab: Lab) -> None:
+    with lab.namespace("demo") as namespace, demo(
+        free_port(), "--cluster", "current", KUBECONFIG=str(kubeconfig)
+    ) as found:  # fmt: skip
+        lab.apply(namespace, workload("catalog", "imagepull"))
         found.ready()
         with urllib.request.urlopen(f"{found.url}/page/world", timeout=10) as answer:
             world = json.load(answer)
         assert world["kind"] == "cluster"
         assert "It only reads" in world["sentence"]
-        request = urllib.request.Request(
-            f"{found.url}/page/world/inject", b'{"fault": "bad-deploy"}', {"Content-Type": "application/json"}
-        )
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)
+            ask(found, "world/inject", fault="bad-deploy")
         assert refused.value.code == 404
         refused.value.close()
+        ask(found, "act", do="command", channel="C0SRE", command="/sre",
+            text=f"explain deployment/catalog in namespace {namespace}", **{"as": "U0MARIA"})  # fmt: skip
+        with urllib.request.urlopen(f"{found.url}/page/events", timeout=PATIENCE_MS / 1000) as stream:
+            said = next(line for line in stream if b'"text":"Cause: ' in line)
+        assert b"ImagePullBackOff" in said
+        assert b"Deployment/catalog" in said
         seen = [(Path("/proc") / str(pid) / "environ").read_bytes() for pid in found.processes()]
         assert not any(b"SRE_KUBE_WRITE_CONTEXT" in environment for environment in seen)
+
+
+def ask(found: Demo, path: str, **body: str) -> None:
+    """What the page posts."""
+    kind = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{found.url}/page/{path}", json.dumps(body).encode(), kind)
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

@@ -198,11 +198,16 @@ function drawAlerts(list, world) {
     return el(
       "li", { class: `alert ${first.severity}` },
       el("span", { class: "severity" }, first.silenced ? "silenced" : first.severity || "alert"),
-      el("span", {}, el("b", {}, `${first.name}${many}`), ` ${first.service} · ${since}`),
+      el("span", {}, el("b", {}, breakable(first.name), many), ` ${first.service} · ${since}`),
       el("span", { class: "hint" }, first.summary),
     );
   });
   fill(list, items.length ? items : el("li", { class: "hint" }, "No alert fires."));
+}
+
+/** A name in CamelCase that may be broken between its words. */
+function breakable(name) {
+  return name.split(/(?<=[a-z])(?=[A-Z])/).flatMap((word, index) => (index ? [el("wbr"), word] : [word]));
 }
 
 function drawIncidents(element, world) {
