@@ -1,4 +1,8 @@
-"""PagerDuty's refusals, with its own codes (developer.pagerduty.com, "Errors")."""
+"""PagerDuty's refusals, with its own codes (developer.pagerduty.com, "Errors").
+
+That page does not say which status goes with 1018 and 2010, nor the code of a missing `From`: the statuses are
+guessed, the code is what clients have reported.
+"""
 
 from __future__ import annotations
 
@@ -47,3 +51,7 @@ def not_authorized() -> ApiError:
 
 def cannot_escalate() -> ApiError:
     return ApiError(400, 1006, "Cannot Escalate")
+
+
+def too_many() -> ApiError:
+    return ApiError(429, 2020, "Rate Limit Exceeded")

@@ -32,6 +32,9 @@ class Faults:
     def add(self, fault: Fault) -> None:
         self._waiting.append(fault)
 
+    def clear(self) -> None:
+        self._waiting.clear()
+
     def take(self, request: str) -> Fault | None:
         """The next fault that is meant for this request, used up once."""
         found = next((f for f in self._waiting if f.where in request), None)

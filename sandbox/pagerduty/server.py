@@ -16,7 +16,7 @@ from sandbox.clock import Clock
 from sandbox.pagerduty import events_api
 from sandbox.pagerduty.account import BOT_EMAIL, Account
 from sandbox.pagerduty.desk import Desk
-from sandbox.pagerduty.errors import ApiError, InvalidEvent
+from sandbox.pagerduty.errors import ApiError, InvalidEvent, too_many
 from sandbox.pagerduty.faults import EVENTS_PER_MINUTE, PER_MINUTE, Fault, Faults, Limiter
 from sandbox.pagerduty.incidents_api import IncidentsApi
 from sandbox.pagerduty.model import Json, Service
@@ -130,6 +130,10 @@ class PagerDuty(People):
         """Answer the next requests so many real seconds late."""
         self.call(lambda: self._faults.add(Fault("slow", where, times, seconds=seconds)))
 
+    def mend(self) -> None:
+        """Forget the faults that have not come about."""
+        self.call(self._faults.clear)
+
     def limit(self, per_minute: int = PER_MINUTE, events_per_minute: int = EVENTS_PER_MINUTE) -> None:
         """Change how many requests an API key, and how many events a routing key, has in a minute."""
         self._limiter.per_minute, self._event_limiter.per_minute = per_minute, events_per_minute
@@ -141,10 +145,10 @@ class PagerDuty(People):
         """Faults, limits and tokens, in this order, before anything else."""
         self.desk.tick()
         fault = self._faults.take(f"{request.method} {request.path}")
-        if fault and fault.kind == "fail":
-            return _failure(fault.status)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
+        if fault and fault.kind == "fail":
+            handler = _failing(fault.status)
         is_event = request.path.startswith("/v2/")
         answer = await (_answer_event(request, handler) if is_event else self._answer_rest(request, handler))
         if fault and fault.kind == "lose" and request.transport:
@@ -158,7 +162,7 @@ class PagerDuty(People):
             allowance = self._limiter.take(key)
             headers |= allowance.headers()
             if allowance.exceeded:
-                raise ApiError(429, 2020, "Rate Limit Exceeded")
+                raise too_many()
             if key == self.read_only_key and request.method != "GET":
                 raise ApiError(403, 2010, "Access Denied")
             if key in self._user_keys:
@@ -201,7 +205,7 @@ class PagerDuty(People):
 
     def _count(self, service: Service) -> None:
         if self._event_limiter.take(service.routing_key).exceeded:
-            raise ApiError(429, 0, "Requests for this service are arriving too quickly. Please retry later.")
+            raise too_many()
 
 
 async def _answer_event(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -211,7 +215,8 @@ async def _answer_event(request: web.Request, handler: Handler) -> web.StreamRes
         body = {"status": "invalid event", "message": "Event object is invalid", "errors": list(error.errors)}
         return web.json_response(body, status=400)
     except ApiError as error:
-        return web.json_response({"status": "throttle exceeded", "message": error.message}, status=error.status)
+        body = {"status": "throttle exceeded" if error.status == 429 else "error", "message": error.message}
+        return web.json_response(body, status=error.status)
 
 
 async def _event(request: web.Request) -> object:
@@ -221,11 +226,13 @@ async def _event(request: web.Request) -> object:
         raise InvalidEvent("JSON parse error") from None
 
 
-def _failure(status: int) -> web.Response:
-    if status == 429:
-        return web.json_response(ApiError(429, 2020, "Rate Limit Exceeded").as_json(), status=429)
-    message = "An internal error has occurred. PagerDuty team has been notified."
-    return web.json_response(ApiError(status, 2000, message).as_json(), status=status)
+def _failing(status: int) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        if status == 429:
+            raise too_many()
+        raise ApiError(status, 2000, "An internal error has occurred. PagerDuty team has been notified.")
+
+    return handler
 
 
 def _key() -> str:

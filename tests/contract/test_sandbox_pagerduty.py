@@ -302,6 +302,9 @@ class TestFaults:
     def test_events_can_fail_and_be_slow(self, pagerduty: PagerDuty) -> None:
         pagerduty.fail_next(503, "/v2/enqueue")
         assert post_event(pagerduty, alert()).status_code == 503
+        pagerduty.fail_next(503, times=1000)
+        assert post_event(pagerduty, alert()).status_code == 503
+        pagerduty.mend()
         pagerduty.slow_next(0.3, "/v2/enqueue")
         assert post_event(pagerduty, alert()).elapsed > timedelta(seconds=0.3)
 
