@@ -52,8 +52,9 @@ def clicked_view(
         code = past(remediation) or "not_ready"
     line = [*_line(code, remediation, now, approvers), *(text(f" {reason}", 250) for reason in why[:3])]
     about = [bold(f"{remediation.id}: {in_words(remediation.action)}", 300)]
+    said = "".join(map(_spoken, line)).strip()
     drawn = message("", [rich(line, about)])
-    return drawn.model_copy(update={"text": "".join(map(_spoken, line))})
+    return drawn.model_copy(update={"text": said if said.endswith((".", "!", "?", "…")) else f"{said}."})
 
 
 def _spoken(part: Part) -> str:

@@ -10,6 +10,9 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("status", "[service]", "what is open and firing, and my mode; from stored state, at once"),
     ("explain", "<pod, deployment, service, alert or INC-n> [question]", "I look, read only, and answer in a thread"),
     ("incident", "<service> <what is wrong>", "opens it, posts its card, investigates"),
+    ("mode", "[shadow, assist or autonomous]", "what I may do by myself; changed by those who may approve"),
+    ("pause", "[why]", "nothing more is done to the cluster, at once; /sre resume ends it"),
+    ("resume", "", "ends a pause"),
     ("help", "", "this"),
 )
 
@@ -50,13 +53,13 @@ def help_view() -> View:
     """What can be asked, and where."""
     lines = [[code(f"/sre {name} {arguments}".strip()), text(f" {what}")] for name, arguments, what in COMMANDS]
     return message(
-        "You can ask me by /sre status, explain, incident and help, or by mentioning me in any thread",
+        f"You can ask me by /sre {', '.join(name for name, _, _ in COMMANDS)}, or by mentioning me in any thread",
         [
             rich([text("Type one of these in a channel:")]),
             bullets(lines),
             rich([text("In a thread, where Slack has no commands, mention me with a question, as in "),
                   code("@sre why is checkout slow?"), text(". On any message, "), code("Investigate this"),
                   text(" is under its ⋮ menu.")]),
-            small("I only look and propose: nothing is changed by asking."),
+            small("Nothing is changed by asking: what changes something is decided by policy, or by a click."),
         ],
     )  # fmt: skip

@@ -9,46 +9,31 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-import redis
-
+from blocks.approval import APPROVE, DETAILS, REJECT, REJECT_MODAL
 from blocks.card import OPEN_THREAD
 from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.replies import reply
+from bot.answering import Answering, Body, Place, place_of
+from bot.approvals import on_approve, on_details, on_reject, on_rejected
 from bot.buttons import evidence_page, on_feedback
+from bot.membership import slack_groups
 from bot.mentions import INVESTIGATE_THIS, on_investigate_this, on_mention, on_stop
 from bot.slash import Command, answer
-from core.errors import NotFound, SreError
-from core.log import get_logger
-from core.outbox import View
+from core.errors import NotFound
 from core.records import Records
 
 if TYPE_CHECKING:
     from slack_bolt import Ack, App
-    from slack_bolt.response import BoltResponse
-    from slack_sdk import WebClient
-
-log = get_logger(__name__)
 
 COMMAND = "/sre"
-SLACK_TIMEOUT_S = 3  # a trigger lasts no longer
-AFTER_THREADS = 8
-
 _ANY = re.compile("")
-Body = dict[str, Any]
 
 
-def build_app(records: Records, after: ThreadPoolExecutor) -> App:
-    """The Bolt app, which connects to nothing. Whoever hands it a request has checked where that came from.
-
-    Args:
-        after: Runs what waits for Slack; drained by whoever made it.
-    """
+def build_app(records: Records, answering: Answering) -> App:
+    """The Bolt app, which connects to nothing. Whoever hands it a request has checked where that came from."""
     from slack_bolt import App
     from slack_bolt.authorization import AuthorizeResult
 
@@ -63,31 +48,16 @@ def build_app(records: Records, after: ThreadPoolExecutor) -> App:
     bolt_log.setLevel(logging.ERROR)  # it warns of the token in its environment, which `authorize` replaces
     app = App(
         name="sre-bot", logger=bolt_log, signing_secret="", authorize=authorize,  # checked at the edge
-        request_verification_enabled=False, process_before_response=True, listener_executor=after,
+        request_verification_enabled=False, process_before_response=True, listener_executor=answering.after,
     )  # fmt: skip
-    _listen(app, records, _client(records), after)
+    _listen(app, records, answering)
+    _listen_to_cards(app, records, answering)
+    app.error(answering.apologise)
     return app
 
 
-def _client(records: Records) -> WebClient:
-    from slack_sdk import WebClient
-
-    token = records.settings.slack_bot_token
-    return WebClient(
-        token=token.get_secret_value() if token else None, base_url=records.settings.slack_api_url,
-        timeout=SLACK_TIMEOUT_S, retry_handlers=[],
-    )  # fmt: skip
-
-
-def _listen(app: App, records: Records, client: WebClient, after: ThreadPoolExecutor) -> None:
-    def later(work: Callable[[], Any]) -> None:
-        after.submit(_logged, work)
-
-    def tell(view: View | None, body: Body, channel: str, thread_ts: str | None) -> None:
-        """Say something that only the author sees, where they are."""
-        if view:
-            user = body["user"]["id"] if "user" in body else body["event"]["user"]
-            later(lambda: _tell(client, view, body.get("response_url"), channel, user, thread_ts))
+def _listen(app: App, records: Records, answering: Answering) -> None:
+    groups_of = slack_groups(records.settings, answering.after)
 
     @app.command(COMMAND)
     def on_command(ack: Ack, body: Body) -> None:
@@ -95,12 +65,15 @@ def _listen(app: App, records: Records, client: WebClient, after: ThreadPoolExec
             text=body.get("text", ""), user=body["user_id"], team=body.get("team_id"), channel=body["channel_id"],
             response_url=body.get("response_url"),
         )  # fmt: skip
-        view = answer(command, records)
+        view = answer(command, records, groups_of)
         ack(text=view.text, blocks=list(view.blocks) or None, response_type="ephemeral")
 
     def hear(body: Body) -> None:
         event = body["event"]
-        tell(on_mention(body, records), body, event["channel"], event.get("thread_ts") or event.get("ts"))
+        told = on_mention(body, records, groups_of)
+        if told:
+            thread_ts = event.get("thread_ts") or event.get("ts")
+            answering.say(told, Place(event["user"], event["channel"], thread_ts, response_url=None))
 
     app.event("app_mention")(hear)
     app.event("message")(hear)
@@ -111,12 +84,12 @@ def _listen(app: App, records: Records, client: WebClient, after: ThreadPoolExec
     def on_shortcut(ack: Ack, body: Body) -> None:
         view = on_investigate_this(body, records)
         ack()
-        tell(view, body, body["channel"]["id"], body["message"].get("thread_ts"))
+        answering.say(view, place_of(body))
 
     def on_judgement(ack: Ack, body: Body) -> None:
         view = on_feedback(body, records)
         ack()
-        tell(view, body, *_where(body))
+        answering.say(view, place_of(body))
 
     app.action(FEEDBACK_RIGHT)(on_judgement)
     app.action(FEEDBACK_WRONG)(on_judgement)
@@ -128,73 +101,46 @@ def _listen(app: App, records: Records, client: WebClient, after: ThreadPoolExec
             modal = evidence_page(body, records)
         except NotFound:
             ack()
-            tell(reply("That investigation is gone, so there is no evidence to show."), body, *_where(body))
+            answering.say(reply("That investigation is gone, so there is no evidence to show."), place_of(body))
             return
         ack()
-        later(lambda: client.views_open(trigger_id=body["trigger_id"], view=modal))
+        answering.show(modal, body["trigger_id"], place_of(body))
 
     @app.action(re.compile(rf"{TURN_PAGE}:"))
     def on_turn(ack: Ack, body: Body) -> None:
         modal = evidence_page(body, records)
         ack()
-        later(lambda: client.views_update(view_id=body["view"]["id"], view=modal))
+        answering.later(lambda: answering.client.views_update(view_id=body["view"]["id"], view=modal))
+
+
+def _listen_to_cards(app: App, records: Records, answering: Answering) -> None:
+    """The buttons of a proposal, and last whatever no other listener knows."""
+
+    @app.action(APPROVE)
+    def approve(ack: Ack, body: Body) -> None:
+        view = on_approve(body, place_of(body), records)
+        ack()
+        answering.say(view, place_of(body))
+
+    @app.action(REJECT)
+    def reject(ack: Ack, body: Body) -> None:
+        found = on_reject(body, place_of(body), records)
+        ack()
+        answering.show(found, body["trigger_id"], place_of(body))
+
+    @app.view(REJECT_MODAL)
+    def rejected(ack: Ack, body: Body) -> None:
+        view, place = on_rejected(body, records)
+        ack()
+        answering.say(view, place)
+
+    @app.action(DETAILS)
+    def details(ack: Ack, body: Body) -> None:
+        found = on_details(body, records)
+        ack()
+        answering.show(found, body["trigger_id"], place_of(body))
 
     @app.action(_ANY)
     def on_unknown(ack: Ack, body: Body) -> None:
         ack()
-        tell(reply("That button is of another version of me, so I have done nothing."), body, *_where(body))
-
-    app.error(_explain_failure)
-
-
-def _tell(client: WebClient, view: View, url: str | None, channel: str, user: str, thread_ts: str | None) -> None:
-    """To the response URL, which works where the bot is no member, else as a message."""
-    from slack_sdk.webhook import WebhookClient
-
-    blocks = list(view.blocks) or None
-    if url is None:
-        client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, text=view.text, blocks=blocks)
-        return
-    said = {"text": view.text, "blocks": blocks, "response_type": "ephemeral", "replace_original": False}
-    answer = WebhookClient(url, timeout=SLACK_TIMEOUT_S, retry_handlers=[]).send_dict(said | {"thread_ts": thread_ts})
-    if answer.status_code != 200:
-        log.warning("slack_refused", status=answer.status_code)
-
-
-def _logged(work: Callable[[], Any]) -> None:
-    """Work after the acknowledgement: what Slack refuses then is logged."""
-    from slack_sdk.errors import SlackApiError, SlackClientError
-
-    try:
-        work()
-    except SlackApiError as error:
-        log.warning("slack_refused", code=error.response.get("error"))
-    except (SlackClientError, OSError) as error:
-        log.warning("slack_unreachable", why=type(error).__name__)
-
-
-def _where(body: Body) -> tuple[str, str | None]:
-    """Channel and thread of a click."""
-    container = body.get("container") or {}
-    message = body.get("message") or {}
-    channel = container.get("channel_id") or (body.get("channel") or {}).get("id", "")
-    return channel, message.get("thread_ts") or container.get("thread_ts")
-
-
-def _explain_failure(error: Exception, body: Body) -> BoltResponse:
-    """The edge's one handler: logs, and tells who typed a command; Slack sends an event again that got a 500."""
-    from slack_bolt.response import BoltResponse
-
-    if isinstance(error, redis.RedisError):
-        log.error("records_unreachable", why=str(error))
-        said = "I cannot reach my records, so I have taken nothing; try again in a minute."
-    elif isinstance(error, SreError):
-        log.warning("listener_refused", why=str(error))
-        said = f"{error} Nothing was started."
-    else:
-        reference = uuid4().hex[:8]
-        log.error("listener_failed", reference=reference, exc_info=error)
-        said = f"Something broke here, and nothing was started; the log has it under {reference}."
-    if "command" in body:
-        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": reply(said).text})
-    return BoltResponse(status=500, body="")
+        answering.say(reply("That button is of another version of me, so I have done nothing."), place_of(body))

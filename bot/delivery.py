@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
+from bot.answering import NO_RECORDS, Answering
 from bot.metrics import Metrics
 from core.log import get_logger
 from core.records import Records
@@ -21,8 +22,9 @@ log = get_logger(__name__)
 class Deliveries:
     """Hands deliveries to the Bolt app, one execution each."""
 
-    def __init__(self, app: App, records: Records, metrics: Metrics) -> None:
+    def __init__(self, app: App, records: Records, metrics: Metrics, answering: Answering) -> None:
         self._app = app
+        self._answering = answering
         self._records = records
         self._metrics = metrics
 
@@ -33,15 +35,12 @@ class Deliveries:
             body: Parsed, and known to come from Slack.
             signature: Of the HTTP request. A replay has the same; Slack's own retries are signed anew.
         """
-        from slack_bolt.response import BoltResponse
-
         started = time.perf_counter()
         try:
             response = self._once(body, signature)
         except redis.RedisError as error:
             log.error("records_unreachable", why=str(error))
-            said = {"response_type": "ephemeral", "text": "I cannot reach my records; try again in a minute."}
-            response = BoltResponse(status=200, body=said) if "command" in body else BoltResponse(status=503, body="")
+            response = self._answering.failed(NO_RECORDS, body, status=503)
         self._metrics.acked(transport, _kind(body), response.status, time.perf_counter() - started)
         return response
 
@@ -76,4 +75,8 @@ def _kind(body: dict[str, Any]) -> str:
     if "command" in body:
         return "command"
     kind = body.get("type")
-    return kind if kind in ("event_callback", "block_actions", "message_action", "url_verification") else "other"
+    return (
+        kind
+        if kind in ("event_callback", "block_actions", "message_action", "view_submission", "url_verification")
+        else "other"
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.replies import help_view, reply
-from bot.slash import Command, answer
+from bot.membership import GroupsOf
+from bot.slash import CONTROLS, Command, answer
 from bot.words import LONGEST, of_message, plain
 from core.outbox import View
 from core.queues import ANSWER
@@ -14,11 +15,11 @@ from core.request import Request, stop_switch
 
 INVESTIGATE_THIS = "investigate_this"
 
-_AT_ONCE = {"help", "status"}  # commands that answer from stored state, and in threads can only be said this way
+_AT_ONCE = {"help", "status", *CONTROLS}  # commands that are answered at once, and in threads can only be said this way
 _SPOKEN = {None, "file_share"}  # other subtypes are edits, joins, other bots
 
 
-def on_mention(body: dict[str, Any], records: Records) -> View | None:
+def on_mention(body: dict[str, Any], records: Records, groups_of: GroupsOf) -> View | None:
     """Save a mention or direct message and have it answered in its thread; an incident's thread gives its context.
 
     Safe to repeat: the event's id is the request's. Returns: what to tell its author instead, when there is nothing to
@@ -33,7 +34,7 @@ def on_mention(body: dict[str, Any], records: Records) -> View | None:
     if not text:
         return help_view()
     if text.lower().split()[0] in _AT_ONCE and len(text.split()) <= 2:
-        return answer(Command(text, event["user"], body.get("team_id"), event["channel"]), records)
+        return answer(Command(text, event["user"], body.get("team_id"), event["channel"]), records, groups_of)
     if len(text) > LONGEST:
         return reply(
             f"That is longer than {LONGEST:,} characters; say it shorter, or use Investigate this on a message."

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from blocks.replies import COMMANDS, help_view, opened_view, reply
 from blocks.status import replay_view, status_view
+from bot.control import mode, pause, resume
+from bot.membership import GroupsOf
 from bot.words import LONGEST, nearest, plain
 from core.intake import open_incident
 from core.outbox import View
@@ -32,7 +34,7 @@ class Command:
     response_url: str | None = None
 
 
-def answer(command: Command, records: Records) -> View:
+def answer(command: Command, records: Records, groups_of: GroupsOf) -> View:
     """What the person who typed it sees. Raises: Conflict, redis.RedisError."""
     text = plain(command.text)
     if len(text) > LONGEST:
@@ -43,9 +45,11 @@ def answer(command: Command, records: Records) -> View:
     handler = _HANDLERS.get(word.lower())
     if handler:
         return handler(rest, command, records)
+    if control := CONTROLS.get(word.lower()):
+        return control(rest, command.user, records, groups_of)
     if not word:
         return help_view()
-    meant = nearest(word, _HANDLERS)
+    meant = nearest(word, {*_HANDLERS, *CONTROLS})
     hint = f"Did you mean /sre {meant}?" if meant else "See /sre help."
     return reply(f"There is no /sre {word}. {hint}")
 
@@ -107,5 +111,6 @@ def _home(command: Command, records: Records) -> str | None:
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
     "status": _status, "explain": _explain, "incident": _incident, "help": _help,
 }  # fmt: skip
-if set(_HANDLERS) != {name for name, _, _ in COMMANDS}:
+CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
+if {*_HANDLERS, *CONTROLS} != {name for name, _, _ in COMMANDS}:
     raise AssertionError("the help and the commands name different words")

@@ -13,7 +13,8 @@ from typing import Any
 
 import redis
 
-from bot.app import AFTER_THREADS, build_app
+from bot.answering import Answering
+from bot.app import build_app
 from bot.delivery import Deliveries
 from bot.http import LARGEST_BODY, Readiness, build_http
 from bot.metrics import Metrics
@@ -26,6 +27,7 @@ from core.redis import release
 log = get_logger(__name__)
 
 THREADS = 32  # of the HTTP server
+AFTER_THREADS = 8  # for what waits for Slack
 CONNECTION_LIMIT = 1000  # of waitress's 100, kept-alive ones that idle leave none: requests then waited for 34 s
 DRAIN_S = 5.0  # Kubernetes kills 30 s after SIGTERM
 REDIS_TIMEOUT_S = 0.8  # twice, with the retry: of a stuck Redis people are told within the 3 s that Slack gives
@@ -45,7 +47,8 @@ class Web:
         self._metrics = Metrics(records, self._connected)
         self._deliveries: Deliveries | None = None
         if settings.slack_bot_token:
-            self._deliveries = Deliveries(build_app(records, self._after), records, self._metrics)
+            answering = Answering(settings, self._after)
+            self._deliveries = Deliveries(build_app(records, answering), records, self._metrics, answering)
             if settings.slack_app_token:
                 self._socket = SocketMode(settings, self._deliveries)
         self._sockets: dict[Any, Any] = {}

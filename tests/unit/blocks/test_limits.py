@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import reduce
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from blocks import parts
+from blocks.answers import AnswerCode, clicked_view
+from blocks.approval import (
+    approval_view,
+    asked_next,
+    details_modal,
+    escalation_view,
+    expired_view,
+    reject_modal,
+)
 from blocks.card import card_view
+from blocks.control import mode_view, paused_view, refused_view, resumed_view
 from blocks.diagnosis import diagnosis_view
 from blocks.evidence import evidence_modal, observation_view
 from blocks.parts import clean, escape, fit, message, plain_sections, rich, sentence, text
 from blocks.progress import plain_progress_view, progress_view
-from blocks.proposal import proposal_view
 from blocks.replies import question_view, reply
 from blocks.status import replay_view, status_view
 from core.ledger import GENESIS, Entry
 from core.outbox import Task, View
+from core.pause import Pause
+from core.remediation import Remediation
+from core.settings import Approvers, Autonomy
 from core.status import Status
 from sandbox.slack.blocks import check_blocks, too_long
 from sandbox.slack.views import check_view, is_too_large
@@ -44,17 +58,19 @@ def strings(part: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, part
 
 
-def holds(view: View) -> None:
-    """The view is within Slack's limits, says a sentence, and pings nobody."""
+def holds(view: View, mentions: Sequence[str] = ()) -> None:
+    """The view is within Slack's limits, says a sentence, and pings nobody but these ids, by our own markup."""
     assert check_blocks(list(view.blocks), "message") == []
     assert too_long(list(view.blocks)) is None
     assert 1 < len(view.text) <= 2000
     assert view.text.rstrip().endswith((".", "!", "?", "…"))
-    assert not _MARKUP.search(view.text)
+    ours = {parts.mention(name) for name in mentions} - {""}
+    assert set(_MARKUP.findall(view.text)) <= ours
     plain = plain_sections(view)
     assert check_blocks(list(plain), "message") == []
     assert too_long(list(plain)) is None
-    for key, shown in strings([{"type": "", "text": view.text}, list(view.blocks), list(plain)]):
+    for key, said in strings([{"type": "", "text": view.text}, list(view.blocks), list(plain)]):
+        shown = reduce(lambda left, markup: left.replace(markup, ""), ours, said)
         assert not re.search(r"<[!@#]", shown), (key, shown)
         assert not [c for c in shown if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs"}], (key, shown)
         if key == "mrkdwn.text":
@@ -81,10 +97,54 @@ def test_any_diagnosis_is_within_limits(investigation: Any) -> None:
     holds(diagnosis_view(investigation))
 
 
-@given(worlds.proposals)
+SENTENCES = dict.fromkeys(worlds.HOSTILE, "<!channel> why")
+
+
+@given(worlds.remediations, worlds.approvers)
 @anything
-def test_any_proposal_is_within_limits(proposal: Any) -> None:
-    holds(proposal_view(proposal))
+def test_any_remediation_is_within_limits_and_offers_buttons_only_while_it_is_asked(
+    remediation: Remediation, approvers: Approvers
+) -> None:
+    view = approval_view(remediation, NOON, sentences=SENTENCES, approvers=approvers)
+    holds(view)
+    assert any(block["type"] == "actions" for block in view.blocks) == (remediation.state == "asked")
+    holds(expired_view(remediation))
+    holds(escalation_view(remediation, NOON, approvers), asked_next(approvers))
+
+
+@given(worlds.remediations, worlds.approvers, st.sampled_from(get_args(AnswerCode)), st.lists(texts, max_size=9))
+@anything
+def test_any_answer_to_a_click_is_within_limits(
+    remediation: Remediation, approvers: Approvers, code: AnswerCode, why: list[str]
+) -> None:
+    people = (*approvers.groups, *approvers.users, str(remediation.decided_by))
+    holds(clicked_view(code, remediation, NOON, approvers, why), people)
+
+
+@given(worlds.remediations, worlds.approvers)
+@anything
+def test_any_form_of_a_remediation_is_within_limits_of_a_view(remediation: Remediation, approvers: Approvers) -> None:
+    for modal in (reject_modal(remediation, "x" * 500), details_modal(remediation, SENTENCES, approvers)):
+        assert check_view(modal) == []
+        assert not is_too_large(modal)
+        for key, shown in strings(modal):
+            assert not re.search(r"<[!@#]", shown), (key, shown)
+
+
+@given(words, texts, worlds.approvers, st.lists(words, max_size=40))
+@anything
+def test_anything_about_pause_and_mode_is_within_limits(
+    user: str, why: str, approvers: Approvers, listed: list[str]
+) -> None:
+    pause = Pause(by=user, at=NOON, why=why)
+    autonomy = Autonomy(alert_types=tuple(listed), namespaces=tuple(listed))
+    for view in (
+        paused_view(pause, NOON, why),
+        resumed_view(user, "assist"),
+        mode_view("autonomous", autonomy, pause, NOON, user),
+        refused_view("pause me", approvers),
+    ):
+        holds(view)
 
 
 @given(worlds.investigations, st.integers(-2, 20))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from core.diagnosis import (
 )
 from core.incident import Alert, Incident
 from core.observation import Change, Evidence, FieldChange, Finding, LogExcerpt, Observation, Reading, Workload
+from core.remediation import DryRun, Remediation, State, Target
+from core.settings import Approvers
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -294,3 +297,71 @@ def crash_loop() -> Investigation:
         evidence=read,
         could_not_read=seen.could_not_read,
     )
+
+
+states = st.sampled_from(get_args(State))
+remediations = st.builds(
+    Remediation,
+    id=st.integers(1, 10**6).map("ACT-{}".format),
+    investigation=st.just("INV-3"),
+    incident=st.none() | st.just("INC-7"),
+    number=st.integers(1, 9),
+    service=st.none() | words,
+    proposal=proposals,
+    state=states,
+    requested_by=words,
+    created_at=moments,
+    target=st.none()
+    | st.builds(Target, uid=words, version=words, facts=st.dictionaries(words, texts | st.integers(), max_size=60)),
+    dry_run=st.none() | st.builds(DryRun, passed=st.booleans(), says=texts, change=many(texts)),
+    checks=many(texts, 3),
+    undo=st.none() | texts,
+    digest=st.none() | words,
+    asked_at=st.none() | moments,
+    expires_at=st.none() | moments,
+    escalated_at=st.none() | moments,
+    alone=st.booleans(),
+    decided_by=st.none() | words,
+    decided_at=st.none() | moments,
+    reason=st.none() | texts,
+    outcome=st.none() | texts,
+)
+approvers = st.builds(
+    Approvers,
+    groups=many(words, 3),
+    users=many(words, 3),
+    on_call=st.booleans(),
+    four_eyes=many(st.sampled_from(["restart_pod", "drain_node"]), 1),
+)
+
+
+def rollback(**changes: object) -> Remediation:
+    """The repair of EXPERIENCE.md, asked two minutes ago."""
+    proposal = Proposal(
+        action=Action(kind="rollback_deployment", namespace="shop", name="checkout", params={"revision": 17}),
+        target="Deployment/checkout",
+        reason="release 1.8.4 of checkout cannot start, because CART_URL has an invalid port",
+        evidence=("e1", "e3"),
+        blast_radius=BlastRadius(pods=4, services=1, downstream=("storefront",)),
+        decision=Decision(verdict="ask", codes=("environment.production",), policy_hash="61b83d48a6eec0de"),
+    )
+    asked = Remediation(
+        id="ACT-7",
+        investigation="INV-3",
+        incident="INC-42",
+        number=1,
+        service="checkout",
+        proposal=proposal,
+        state="asked",
+        created_at=NOON - timedelta(minutes=2),
+        target=Target(uid="u-1", version="18", facts={"revision": 18, "to": 17}),
+        dry_run=DryRun(
+            passed=True, says="The server takes it.", change=("image 1.8.4 → 1.8.3", "env CART_URL removed")
+        ),
+        checks=("its pods become ready", "its 5xx and latency", "storefront"),
+        undo="roll forward to revision 18",
+        digest="d1935f00d1935f00",
+        asked_at=NOON - timedelta(minutes=2),
+        expires_at=NOON + timedelta(minutes=13),
+    )
+    return asked.model_copy(update=changes)
