@@ -50,7 +50,7 @@ class Figures:
         requests = self.find(counters(self.names), asked)
         if requests is None or not requests.errors:
             return
-        window = self.window(requests)
+        window = self._window(requests)
         served = self._value(queries.served(requests, window))
         failed = self._value(queries.failed(requests, window)) or 0.0
         ratio = failed / served if served else None  # without requests nobody knows
@@ -62,7 +62,7 @@ class Figures:
         buckets = self.find(histograms(self.names), asked)
         if buckets is None:
             return
-        value = self._value(queries.latency_p95(buckets, self.window(buckets)))
+        value = self._value(queries.latency_p95(buckets, self._window(buckets)))
         normal = self._normal(queries.latency_p95(buckets), buckets)
         yield Measure(name=f"p95 of {asked.label}", value=value, unit="s", normal=normal)
 
@@ -78,9 +78,12 @@ class Figures:
         before = (self.began or self.now - _SLACK) - _SLACK
         return found or find_requests(self.metrics, candidates, asked, before)
 
-    def window(self, requests: Requests) -> str:
+    def window_s(self, requests: Requests) -> int:
         """As short as its scrapes allow, so that what happened before the action soon leaves the figure."""
-        return f"{math.ceil(max(_SHORTEST_S, SCRAPES * interval_s(requests.select(), self.metrics, self.now)))}s"
+        return math.ceil(max(_SHORTEST_S, SCRAPES * interval_s(requests.select(), self.metrics, self.now)))
+
+    def _window(self, requests: Requests) -> str:
+        return f"{self.window_s(requests)}s"
 
     def _value(self, query: str) -> float | None:
         return next((v for v in latest(self.metrics.instant(query, self.now)) if math.isfinite(v)), None)
