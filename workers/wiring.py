@@ -50,8 +50,8 @@ def open_operator(settings: Settings) -> Operator:
     from workers.adapters.kubeconfig import write_context
     from workers.adapters.silences import AlertmanagerSilences
 
-    for name in settings.config.clusters or (None,):
-        write_context(settings, name)
+    if not any(each.write_context for each in settings.config.clusters.values()):
+        write_context(settings, None)  # raises when there is none at all
 
     @cache
     def cluster(name: str | None) -> Cluster:

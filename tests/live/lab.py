@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -29,8 +30,13 @@ _PATHS = {
     "Ingress": "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }  # fmt: skip
-_BY_VERSION = {"CronJob": ("batch", "cronjobs"), "HorizontalPodAutoscaler": ("autoscaling", "horizontalpodautoscalers")}
+_BY_VERSION = {
+    "CronJob": ("batch", "cronjobs"), "HorizontalPodAutoscaler": ("autoscaling", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": ("policy", "poddisruptionbudgets"),
+}  # fmt: skip
 _numbers = itertools.count(1)
 
 
@@ -68,6 +74,13 @@ class Lab:
         """Create these objects."""
         for obj in objects:
             self.call("POST", self._path(obj["kind"], namespace), self._versioned(obj))
+
+    def replace(self, namespace: str, obj: Obj) -> None:
+        """Create this object anew."""
+        path = f"{self._path(obj['kind'], namespace)}/{obj['metadata']['name']}"
+        with contextlib.suppress(AssertionError):  # there was none
+            self.call("DELETE", path)
+        self.apply(namespace, obj)
 
     def patch(self, kind: str, namespace: str, name: str, body: Obj, sub: str = "") -> None:
         """Merge `body` into an object, or into its status with `sub` = "status"."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from core.errors import ToolError
+from core.errors import Transient
 from workers.reasoners.words import field_change
 from workers.triage.differences import differences
 from workers.triage.objects import Obj, annotations_of, containers_of, name_of, spec_of, status_of, template_of
@@ -33,9 +33,9 @@ def revision_of(obj: Obj) -> int | None:
 
 
 def settled_facts(workload: Obj) -> dict[str, Any]:
-    """Its revision, replicas and images. Raises: ToolError while a change of it is not yet taken up."""
+    """Its revision, replicas and images. Raises: Transient while a change of it is not yet taken up."""
     if status_of(workload).get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
-        raise ToolError(name_of(workload), "it was changed just now and the cluster has not taken that up yet")
+        raise Transient(f"{name_of(workload)} was changed just now; look again when the cluster has taken that up.")
     images = {str(c.get("name")): str(c.get("image")) for c in containers_of(spec_of(template_of(workload)))}
     return {
         "revision": revision_of(workload),
