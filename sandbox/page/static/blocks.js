@@ -74,7 +74,7 @@ function input(block, ctx) {
   if (control.matches("fieldset")) control.prepend(label);
   return [
     !control.matches("fieldset") && label, control,
-    error && el("p", { class: "error", id: `${id}-error` }, icon("warning"), error),
+    error && el("p", { class: "wrong", id: `${id}-error` }, icon("warning"), error),
     block.hint && el("p", { class: "hint", id: `${id}-hint` }, plainText(block.hint)),
   ];
 }

@@ -36,7 +36,7 @@ export function showMessages(root, messages, { inThread = false, lead = () => nu
 }
 
 function divider(key, words, look) {
-  return { key, version: words, build: () => el("li", { class: `divider ${look}` }, el("span", {}, words)) };
+  return { key, version: words, build: () => el("li", { class: `rule ${look}` }, el("span", {}, words)) };
 }
 
 function row(message, options) {

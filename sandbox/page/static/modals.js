@@ -52,7 +52,7 @@ function draw(view, isStacked, same) {
   const errors = view.errors ?? {};
   const drawn = (found) => drawBlocks(view.blocks, context(view.id, { more: () => ({ values: valuesOf(view.id, view.blocks) }), errors: found }));
   const body = el("div", { class: "view" });
-  const fillBody = (found) => fill(body, found[""] && el("p", { class: "error banner", role: "alert" }, icon("warning"), found[""]), ...drawn(found));
+  const fillBody = (found) => fill(body, found[""] && el("p", { class: "wrong banner", role: "alert" }, icon("warning"), found[""]), ...drawn(found));
   fillBody(errors);
   const submit = view.submit && el("button", { type: "submit", class: "button primary", disabled: Boolean(view.submit_disabled) }, plainText(view.submit));
   form.addEventListener("submit", async (event) => {
