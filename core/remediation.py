@@ -90,7 +90,7 @@ class Look(Model):
 class Remediation(Model):
     """One action of an investigation's plan."""
 
-    id: str  # "ACT-7": the action id that is written on what it changes
+    id: str  # "ACT-7"
     investigation: str
     incident: str | None = None
     number: int  # its place in the plan, from 1
@@ -126,6 +126,11 @@ class Remediation(Model):
     @property
     def action(self) -> Action:
         return self.proposal.action
+
+    @property
+    def mark(self) -> str:
+        """What is written on what it changes; unlike its id never used twice, even when the records were lost."""
+        return f"{self.id}-{int(self.created_at.timestamp() * 1000)}"
 
     @property
     def scope(self) -> str:

@@ -40,7 +40,7 @@ def work(settings: Settings, records: Records, queues: Sequence[str], once: bool
     if "investigate" in queues:
         _warm(world)
     if writes:
-        _warm_operator(world)
+        warm_operator(settings)
     # Messages are short and in order: a fork for each would cost more than the job. Everything else is forked, so
     # that a job that dies takes nothing with it.
     kind = SimpleWorker if set(queues) == {"notify"} else Worker
@@ -69,15 +69,16 @@ def _warm(world: World) -> None:
         preload()
 
 
-def _warm_operator(world: World) -> None:
-    """Load what every repair needs, so that a click waits for nothing that could have been ready."""
+def warm_operator(settings: Settings) -> None:
+    """Load what every repair needs, so that a click waits for nothing that could have been ready: a forked job shares
+    it. Raises: ConfigError for a mistake in the policy."""
     import kubernetes.client  # noqa: F401  # 0.3 s
 
     import workers.loop.clicks
     import workers.loop.watch  # noqa: F401
     from policies.decide import load
 
-    load(world.records.settings, publish=True)
+    load(settings, publish=True)
 
 
 def failed(job: Job, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> bool:

@@ -190,7 +190,7 @@ def carry_out(rem: Remediation, world: World) -> None:
 def _executed(act: Act, rem: Remediation, target: Target, means: Means) -> str:
     for tries_left in reversed(range(_TRIES)):
         try:
-            return act.execute(rem.action, target, rem.id, means)
+            return act.execute(rem.action, target, rem.mark, means)
         except Transient as error:
             if not tries_left:
                 raise
@@ -205,7 +205,7 @@ def interrupted(rem: Remediation, world: World) -> None:
     act = ACTIONS[rem.action.kind]
     assert rem.target is not None
     try:
-        found = act.found(rem.action, rem.target, rem.id, means_for(rem, world))
+        found = act.found(rem.action, rem.target, rem.mark, means_for(rem, world))
     except SreError as error:
         log.warning("action_untraceable", remediation=rem.id, why=str(error))
         found = None

@@ -108,7 +108,7 @@ def _old(rem: Remediation, records: Records) -> bool:
 
 
 def _escalate(rem: Remediation, records: Records) -> None:
-    """Mention those who were not asked yet. The message first: by its key it is posted once, however often it is put."""
+    """Mention those who were not asked yet. The message first: by its key it is posted once."""
     approvers = records.settings.config.approvers
     _say(rem, f"escalation-{rem.number}", escalation_view(rem, records.now(), approvers), records)
     try:

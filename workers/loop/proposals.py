@@ -71,9 +71,9 @@ def note(event: str, rem: Remediation, records: Records, actor: str | None = Non
 
 
 def show(rem: Remediation, records: Records) -> None:
-    """Wish for the proposal's message as it stands now."""
-    part = f"proposal-{rem.number}"
-    show_part(records.investigations.get(rem.investigation), part, drawn(rem, records), records)
+    """Wish for the proposal's message as its record stands now."""
+    view = drawn(records.remediations.get(rem.id), records)
+    show_part(records.investigations.get(rem.investigation), f"proposal-{rem.number}", view, records)
 
 
 def drawn(rem: Remediation, records: Records) -> View:

@@ -60,7 +60,7 @@ def look(remediation_id: str, world: World) -> None:
 def _settled(rem: Remediation, world: World) -> bool | None:
     assert rem.target
     try:
-        return ACTIONS[rem.action.kind].settled(rem.action, rem.target, rem.id, means_for(rem, world))
+        return ACTIONS[rem.action.kind].settled(rem.action, rem.target, rem.mark, means_for(rem, world))
     except SreError as error:
         log.warning("progress_unreadable", remediation=rem.id, why=str(error))
         return None
@@ -95,7 +95,7 @@ def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
     rem = move(rem, records, "watching", undoing=True)  # from here on it is never begun again
     note("undo.begun", rem, records, why=worse)
     try:
-        said = ACTIONS[rem.action.kind].undo(rem.action, target, rem.id, means_for(rem, world))
+        said = ACTIONS[rem.action.kind].undo(rem.action, target, rem.mark, means_for(rem, world))
     except SreError as error:
         note("undo.failed", rem, records, why=str(error))
         _hand_over(rem, "unproven", f"{worse} I could not take it back: {error} A person has to look now.", records)

@@ -1,0 +1,97 @@
+"""An operator that can be told to die, by SIGKILL, at its n-th step boundary: run as a program, a JSON line a job.
+
+`{"job": "prepare", "id": "ACT-1", "die_at": 7}` runs one job in a process of its own, forked from this one as RQ's
+worker forks; the answer is `{"died": true}`, or `{"died": false, "boundaries": 41}` when it came to its end first.
+A boundary is right before and right after each ledger write, saved state, queued job, Kubernetes or Alertmanager
+write, and Slack call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from core.ledger import Ledger
+from core.queues import Queues
+from core.records import open_records
+from core.settings import load_settings
+from core.stores import Table
+from workers import jobs
+from workers.adapters.kubernetes_write import KubernetesWriter
+from workers.adapters.slack import SlackAdapter
+from workers.wiring import open_world
+from workers.worker import warm_operator
+from workers.world import use
+
+STEPS: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (Ledger, ("append",)),
+    (Table, ("save",)),
+    (Queues, ("enqueue",)),
+    (KubernetesWriter, ("patch", "create", "delete")),
+    (SlackAdapter, ("respond", "groups_of")),
+)
+
+
+class Mortal:
+    """Counts boundaries, and dies at one."""
+
+    def __init__(self, die_at: int | None) -> None:
+        self.die_at, self.passed = die_at, 0
+
+    def boundary(self) -> None:
+        self.passed += 1
+        if self.passed == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            self.boundary()
+            try:
+                return step(*args, **kwargs)
+            finally:
+                self.boundary()
+
+        return run
+
+
+def run(job: str, ident: str, die_at: int | None) -> int:
+    """The boundaries passed. Does not return when it dies."""
+    mortal = Mortal(die_at)
+    for owner, names in STEPS:
+        for name in (n for n in names if hasattr(owner, n)):
+            setattr(owner, name, mortal.around(getattr(owner, name)))
+    settings = load_settings(os.environ)
+    records = open_records(settings)
+    use(open_world(settings, records, writes=True))
+    getattr(jobs, job)(ident)
+    return mortal.passed
+
+
+def main() -> None:
+    warm_operator(load_settings(os.environ))  # shared by every fork
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(read)
+            passed = run(asked["job"], asked["id"], asked.get("die_at"))
+            os.write(write, str(passed).encode())
+            os._exit(0)
+        os.close(write)
+        _, status = os.waitpid(child, 0)
+        passed_text = os.read(read, 20).decode()
+        os.close(read)
+        died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        if not died and os.waitstatus_to_exitcode(status) != 0:
+            raise SystemExit(f"the job {asked} failed by itself")
+        print(json.dumps({"died": died} if died else {"died": False, "boundaries": int(passed_text)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
