@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from core.errors import ConfigError
+from core.grouping_settings import Grouping, Maintenance
 
 
 class _Section(BaseModel):
@@ -69,6 +70,8 @@ class Config(_Section):
     channels: Channels = Channels()
     approvers: Approvers = Approvers()
     autonomy: Autonomy = Autonomy()
+    grouping: Grouping = Grouping()
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 class Settings(BaseModel):
@@ -184,4 +187,9 @@ def load_config(path: Path) -> Config:
         for workload in service.workloads:
             if not re.fullmatch(r"[A-Z][A-Za-z]+/[a-z0-9.-]+", workload):
                 raise ConfigError(f"{path}: services.{name}.workloads: write {workload!r} as Kind/name.")
+    for window in config.maintenance:
+        if window.service and window.service not in config.services:
+            raise ConfigError(f"{path}: maintenance names {window.service!r}, which is not under services.")
+        if window.cluster and window.cluster not in config.clusters:
+            raise ConfigError(f"{path}: maintenance names {window.cluster!r}, which is not under clusters.")
     return config
