@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
+from core.entitled import nobody
 from core.errors import Refused, SreError
 from core.model import Model
 from core.settings import Settings
@@ -25,6 +26,13 @@ _READS = (
 )  # fmt: skip
 _MUST_NOT = (("get", "", "secrets"), ("delete", "", "pods"), ("patch", "apps", "deployments"))
 
+_RBAC = "rbac.authorization.k8s.io"
+_OPERATOR_MUST_NOT = (
+    ("get", "", "secrets"), ("list", "", "secrets"), ("delete", "", "namespaces"), ("create", "", "pods/exec"),
+    ("create", _RBAC, "rolebindings"), ("create", _RBAC, "clusterrolebindings"), ("bind", _RBAC, "clusterroles"),
+    ("escalate", _RBAC, "clusterroles"), ("impersonate", "", "users"),
+)  # fmt: skip
+
 
 class Check(Model):
     """One line of the doctor's report."""
@@ -39,7 +47,7 @@ def checkup(settings: Settings) -> Iterator[Check]:
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Check]]], ...] = (
         ("Redis", _redis), ("policies", _policies), ("memory", _memory), ("Slack", _slack), ("Kubernetes", _kubernetes),
         ("Prometheus", _prometheus), ("Alertmanager", _alertmanager), ("webhook", _webhook), ("Claude", _claude),
-        ("approvers", _approvers),
+        ("approvers", _approvers), ("operator", _operator),
     )  # fmt: skip
     for name, check in checks:
         try:
@@ -172,10 +180,70 @@ def _claude(settings: Settings) -> Iterator[Check]:
     yield Check(name="Claude", state="ok", says=f"{settings.model} answers")
 
 
+def _operator(settings: Settings) -> Iterator[Check]:
+    """Whether there is somebody to repair, and not with more power than that takes."""
+    clusters = settings.config.clusters
+    if not settings.kube_write_context and not any(each.write_context for each in clusters.values()):
+        yield Check(name="operator", state="warn", says="has no credentials (SRE_KUBE_WRITE_CONTEXT or "
+                    "clusters.….write_context), so the bot can only propose.")  # fmt: skip
+        return
+    for name in clusters or (None,):
+        label = f"operator {name}" if name else "operator"
+        try:
+            yield from _power(settings, name, label)
+        except SreError as error:
+            yield Check(name=label, state="fail", says=str(error))
+
+
+def _power(settings: Settings, name: str | None, label: str) -> Iterator[Check]:
+    from workers.adapters.kubernetes import open_as_operator
+
+    cluster = open_as_operator(settings, name)
+    namespaces = settings.config.autonomy.namespaces
+    excess = [
+        f"{verb} {resource}"
+        for verb, group, resource in _OPERATOR_MUST_NOT
+        if any(cluster.may(verb, group, resource, namespace) for namespace in ("", *namespaces))
+    ]
+    powerless = [name for name in namespaces if not cluster.may("patch", "apps", "deployments", name)]
+    yield Check(name=label, state="ok", says=f"{cluster.server} answers; it may act in {_names(namespaces)}")
+    if excess:
+        yield Check(name=label, state="warn", says=f"may also {', '.join(excess)}; give it deploy/rbac/operator.yaml "
+                    "and no more.")  # fmt: skip
+    if powerless:
+        yield Check(name=label, state="warn", says=f"may not patch deployments in {', '.join(powerless)}; "
+                    "deploy/rbac/operator.yaml has the role.")  # fmt: skip
+
+
+def _names(namespaces: Sequence[str]) -> str:
+    return ", ".join(namespaces) or "no namespace (autonomy.namespaces in SRE_CONFIG lists none)"
+
+
 def _approvers(settings: Settings) -> Iterator[Check]:
     who = settings.config.approvers
-    if who.groups or who.users or who.on_call:
-        yield Check(name="approvers", state="ok", says=f"mode {settings.config.autonomy.mode}")
-    else:
+    if nobody(who):
         yield Check(name="approvers", state="warn", says="nobody is configured (approvers in SRE_CONFIG), so nothing "
                     "can be approved.")  # fmt: skip
+        return
+    yield Check(name="approvers", state="ok", says=f"mode {settings.config.autonomy.mode}")
+    if who.groups and settings.slack_bot_token:
+        web = web_client(settings)
+        for group in who.groups:
+            yield _group(group, web)
+
+
+def _group(group: str, web: Any) -> Check:
+    try:
+        members = web("usergroups.users.list", usergroup=group)["users"]
+    except Refused as error:
+        says = {
+            "missing_scope": "cannot be read; add the optional scope usergroups:read and reinstall the app, or name "
+                             "people in approvers.users.",
+            "no_such_subteam": "is no user group of this workspace; correct approvers.groups in SRE_CONFIG.",
+        }  # fmt: skip
+        return Check(
+            name=f"approvers {group}", state="fail", says=says.get(error.code, f"cannot be read ({error.code}).")
+        )
+    if not members:
+        return Check(name=f"approvers {group}", state="warn", says="has no members, so nobody of it can approve.")
+    return Check(name=f"approvers {group}", state="ok", says=f"{len(members)} members")

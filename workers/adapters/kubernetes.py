@@ -102,14 +102,24 @@ class KubernetesCluster:
         target = check(path, query)
         return self._read(path, query, target).decode("utf-8", "replace")
 
-    def may(self, verb: str, group: str, resource: str) -> bool:
+    def may(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
         """Whether these credentials allow it: the API's own answer, which anybody may ask for and changes nothing.
+
+        Args:
+            namespace: "" asks of all of them at once.
 
         Raises: ToolError, Unreachable.
         """
         import orjson
 
-        attributes = {"verb": verb, "group": group, "resource": resource}
+        name, _, subresource = resource.partition("/")
+        attributes = {
+            "verb": verb,
+            "group": group,
+            "resource": name,
+            "subresource": subresource,
+            "namespace": namespace,
+        }
         review = {
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},

@@ -62,7 +62,7 @@ class SlackAdapter:
         answer = _call(
             lambda: self._web.chat_postMessage(
                 channel=message.channel, thread_ts=message.thread_ts, text=message.view.text,
-                blocks=list(message.view.blocks) or None, metadata=_metadata(message),
+                blocks=list(message.shown.blocks) or None, metadata=_metadata(message),
                 unfurl_links=False, unfurl_media=False, link_names=False, parse="none",
             )
         )  # fmt: skip
@@ -72,7 +72,7 @@ class SlackAdapter:
         _call(
             lambda: self._web.chat_update(
                 channel=message.channel, ts=str(message.ts), text=message.view.text,
-                blocks=list(message.view.blocks), metadata=_metadata(message), link_names=False, parse="none",
+                blocks=list(message.shown.blocks), metadata=_metadata(message), link_names=False, parse="none",
             )
         )  # fmt: skip
 
@@ -117,6 +117,24 @@ class SlackAdapter:
                 channel=message.channel, ts=str(message.ts), chunks=_chunks(tasks) or None, metadata=_metadata(message)
             )
         )
+
+    def groups_of(self, user: str, among: Sequence[str]) -> tuple[str, ...]:
+        return tuple(group for group in dict.fromkeys(among) if user in self._members(group))
+
+    def _members(self, group: str) -> Sequence[str]:
+        try:
+            return list(_call(lambda: self._web.usergroups_users_list(usergroup=group))["users"])
+        except Refused as error:
+            if error.code == "no_such_subteam":  # nobody is in a group that is not there; the doctor says so
+                return ()
+            raise
+
+    def upload(self, png: bytes, name: str, alt_text: str) -> str:
+        """Shared with nobody until a message shows it."""
+        answer = _call(
+            lambda: self._web.files_upload_v2(filename=f"{name}.png", title=name, content=png, alt_txt=alt_text)
+        )
+        return str(answer["files"][0]["id"])
 
     def respond(self, response_url: str, view: View) -> None:
         from slack_sdk.webhook import WebhookClient
