@@ -68,6 +68,17 @@ class Message(Model):
     failures: int = 0  # deliveries in a row that Slack put off
     version: int = 0
 
+    @property
+    def shown(self) -> View:
+        """The view, with the picture below it once that is uploaded."""
+        if self.picture is None or self.uploaded is None or self.uploaded[0] != self.picture.key:
+            return self.view
+        title = {"type": "plain_text", "text": self.picture.title, "emoji": False}
+        image = {
+            "type": "image", "slack_file": {"id": self.uploaded[1]}, "alt_text": self.picture.alt_text, "title": title,
+        }  # fmt: skip
+        return View(text=self.view.text, blocks=(*self.view.blocks, image))
+
     def as_posted(self, before: Message) -> Message:
         """This wish, with what the notifier knows of the message from `before`."""
         known = (

@@ -19,6 +19,7 @@ from core.request import Request
 
 PREFIX = "sre:"
 KEEP_REQUESTS_S = 7 * 86_400
+KEEP_PICTURES_S = 86_400
 
 
 class Versioned(Protocol):
@@ -298,6 +299,14 @@ class Outbox:
     def update(self, key: str, change: Callable[[Message], Message]) -> Message:
         """Raises: NotFound, Conflict."""
         return self._table.update(key, change)
+
+    def keep_picture(self, key: str, png: bytes) -> None:
+        """Keep a picture's bytes until its message is delivered, for a day at most."""
+        self._redis.set(f"{PREFIX}picture:{key}", png, ex=KEEP_PICTURES_S)
+
+    def find_picture(self, key: str) -> bytes | None:
+        held = self._redis.get(f"{PREFIX}picture:{key}")
+        return held if isinstance(held, bytes) else None
 
 
 class Switches:

@@ -24,6 +24,8 @@ STREAM_LASTS = timedelta(minutes=4)  # Slack ends a stream after about 5 minutes
 _LOCK_S = 60.0
 _LONGEST_DELAY_S = 60.0
 NO_STREAMING = "slack.no_streaming"
+NO_PICTURES = "slack.no_pictures"
+_PICTURE_TRIES = 3  # Slack looks at an uploaded picture before it lets a message show it; usually a second or two
 _GONE = {"channel_not_found", "not_in_channel", "is_archived", "restricted_action"}
 _TOO_RICH = {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format", "msg_too_long"}
 _NO_STREAM = {
@@ -74,12 +76,41 @@ def _show(message: Message, records: Records, slack: Slack) -> None:
             message = records.outbox.update(message.key, lambda m: m.model_copy(update={"streaming_since": None}))
         if message.streaming_since:
             return
-    digest = message.view.digest()
+    message = _with_picture(message, records, slack)
+    digest = message.shown.digest()
     if message.posted == digest:
         return
     message = _edit(message, records, slack) if message.ts else _post(message, records, slack)
     done = {"posted": digest, "failures": 0}
     records.outbox.update(message.key, lambda m: m.model_copy(update=done))
+
+
+def _with_picture(message: Message, records: Records, slack: Slack) -> Message:
+    """The message with its picture uploaded, which is noted before anything shows it, so that it happens once; without
+    the picture where Slack does not let the bot upload, or when it is no longer kept."""
+    picture = message.picture
+    if picture is None or (message.uploaded and message.uploaded[0] == picture.key):
+        return message
+    png = None if records.switches.find(NO_PICTURES) else records.outbox.find_picture(picture.key)
+    if png is None:
+        return message
+    try:
+        file_id = slack.upload(png, picture.title, picture.alt_text)
+    except Refused as error:
+        log.warning("picture_refused", key=message.key, code=error.code)
+        if error.code == "missing_scope":
+            records.switches.set(NO_PICTURES, error.code, for_s=3600)
+        return message
+    uploaded = {"uploaded": (picture.key, file_id)}
+    return records.outbox.update(message.key, lambda m: m.model_copy(update=uploaded))
+
+
+def _bare(message: Message, error: Refused) -> Message:
+    """A message that is too rich, as plain sections. Raises: Transient while the reason may be a picture that Slack has
+    not looked at yet."""
+    if message.shown != message.view and message.failures < _PICTURE_TRIES:
+        raise Transient("Slack does not show the picture yet", 1.0) from error
+    return message.model_copy(update={"view": plain(message.view), "picture": None})
 
 
 def _post(message: Message, records: Records, slack: Slack) -> Message:
@@ -102,7 +133,7 @@ def _post_anyhow(message: Message, error: Refused, records: Records, slack: Slac
     """A refused message still reaches people: plainer, or in the fallback channel."""
     log.warning("post_refused", key=message.key, code=error.code, why=str(error))
     if error.code in _TOO_RICH:
-        return message, slack.post(message.model_copy(update={"view": plain(message.view)}))
+        return message, slack.post(_bare(message, error))
     fallback = records.settings.config.channels.fallback or records.settings.channel
     if error.code in _GONE and fallback and fallback != message.channel:
         moved = message.model_copy(update={"channel": fallback, "thread_ts": None})
@@ -128,7 +159,7 @@ def _edit(message: Message, records: Records, slack: Slack) -> Message:
             return _post(message, records, slack)
         if error.code not in _TOO_RICH:
             raise
-        slack.edit(message.model_copy(update={"view": plain(message.view)}))
+        slack.edit(_bare(message, error))
     return message
 
 

@@ -20,9 +20,18 @@ def bot_message(api: Api, channel: Channel, content: Content, thread_ts: str | N
     )  # fmt: skip
 
 
+def show_files(api: Api, content: Content) -> None:
+    """Pictures by id must be files that were uploaded. Raises: ApiError."""
+    for number, block in enumerate(content.blocks):
+        held = block.get("slack_file") or {}
+        if block["type"] == "image" and held.get("id") and held["id"] not in api.workspace.uploads:
+            raise ApiError("invalid_blocks", [f"invalid slack file [json-pointer:/blocks/{number}/slack_file]"])
+
+
 def post_message(api: Api, args: Args) -> Json:
     channel = api.postable(args.needed("channel"))
     content = read_content(args)
+    show_files(api, content)
     message = bot_message(api, channel, content, api.thread(channel, args.text("thread_ts"), "chat.postMessage"))
     message.broadcast = message.is_reply and args.flag("reply_broadcast")
     message.subtype = "thread_broadcast" if message.broadcast else None
@@ -53,6 +62,7 @@ def update(api: Api, args: Args) -> Json:
     if message.stream and message.stream.state == "open":
         raise ApiError("streaming_state_conflict")
     content = read_content(args, update=True)
+    show_files(api, content)
     before = message.as_json()
     message.text = content.text or message.text
     message.blocks = content.blocks
