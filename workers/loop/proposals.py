@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from blocks.approval import approval_view
+from blocks.approval import approval_view, in_sentences
 from core.diagnosis import Investigation
 from core.errors import Conflict
 from core.incident import Alert, Incident
@@ -17,14 +17,6 @@ from policies.decide import load
 from workers.loop.shown import show_part
 from workers.reach.service_map import service_of
 
-# What keeps an action that policy would allow from being done now, beside the policy's own codes.
-CODES = {
-    "dry_run.failed": "The server did not take the dry run, so it is not done.",
-    "service.busy": "Another remediation of this service is under way; one at a time.",
-    "service.cooling_down": "The service was acted on a short while ago and is left alone for now.",
-    "repeat.within_the_hour": "The bot acted alone for this alert within the hour; a second try is a person's.",
-}
-
 
 def offer(inv: Investigation, records: Records) -> None:
     """Record each proposal of the plan and hand it to the operator, unless policy denies it. Safe to repeat."""
@@ -33,7 +25,7 @@ def offer(inv: Investigation, records: Records) -> None:
         rem = records.remediations.find(rem_id) or records.remediations.save(_remediation(rem_id, number, inv, records))
         show(rem, records)
         if proposal.decision.verdict != "deny":
-            records.queues.enqueue("remediate", PREPARE, rem.id, once=True, alone_on=rem.scope)
+            records.queues.enqueue("remediate", PREPARE, rem.id, alone_on=rem.scope)  # RQ: unique or limited, not both
 
 
 def _remediation(rem_id: str, number: int, inv: Investigation, records: Records) -> Remediation:
@@ -84,8 +76,7 @@ def drawn(rem: Remediation, records: Records) -> View:
 
 def sentences_of(codes: Iterable[str], records: Records) -> dict[str, str]:
     """What each code means."""
-    policy = load(records.settings)
-    return {code: CODES.get(code) or policy.explain(code) for code in codes}
+    return in_sentences(codes, load(records.settings).explain)
 
 
 def incident_of(rem: Remediation, records: Records) -> Incident | None:
