@@ -13,7 +13,7 @@ from core.remediation import DryRun, Target
 from workers.actions.base import MARK, Means
 from workers.actions.catalogue import ACTIONS
 from workers.actions.rollouts import revision_of
-from workers.triage.objects import annotations_of, name_of, spec_of, status_of, template_of
+from workers.triage.objects import annotations_of, is_leaving, name_of, spec_of, status_of, template_of
 
 Obj = dict[str, Any]
 APPS = "/apis/apps/v1/namespaces"
@@ -327,7 +327,7 @@ class ActionsContract:
         assert (env["SRE_TARGET"], env["SRE_TO"]) == ("checkout", "eu-2")
         assert doing.found("ACT-16") is True
         doing.settle("ACT-16")
-        with pytest.raises(ToolError, match="annotate it with .*: rotate_credentials"):
+        with pytest.raises(ToolError, match=r"annotate it with .*: rotate_credentials"):
             Doing(stage, "rotate_credentials", "checkout", template=name)
 
     @pytest.mark.parametrize(
@@ -354,7 +354,8 @@ class ActionsContract:
 
     def _pods(self, stage: Stage, name: str) -> list[Obj]:
         query = {"labelSelector": f"app={name}"}
-        return list(stage.means.cluster.items(f"/api/v1/namespaces/{stage.namespace}/pods", **query))
+        listed = stage.means.cluster.items(f"/api/v1/namespaces/{stage.namespace}/pods", **query)
+        return [pod for pod in listed if not is_leaving(pod)]
 
     def is_observed(self, stage: Stage, name: str) -> bool:
         found = stage.means.cluster.get(self.at(stage, name))

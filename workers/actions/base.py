@@ -37,10 +37,9 @@ class Means:
 class Act(Protocol):
     """One kind of action.
 
-    Reads raise ToolError (Absent, Forbidden) and Unreachable; `prepare` and `dry_run` also Transient, while the target is
-    in motion. Writes raise Changed when a precondition no longer
-    holds, Refused when the server says no, Transient when it said "later" before it did anything, Unreachable when
-    nothing was sent, and Unclear when nobody knows.
+    Reads raise ToolError (Absent, Forbidden) and Unreachable; `prepare` and `dry_run` also Transient, while the target
+    is in motion. Writes raise Changed when a precondition no longer holds, Refused when the server says no, Transient
+    when it said "later" before it did anything, Unreachable when nothing was sent, and Unclear when nobody knows.
     """
 
     kind: ClassVar[ActionKind]

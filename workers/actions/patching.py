@@ -13,6 +13,8 @@ from core.remediation import DryRun, Target
 from workers.actions.base import LEFT, MARK, Means, NotDone
 from workers.triage.objects import Obj, annotations_of, name_of
 
+_TRIES = 5  # a rollout under way moves the status several times a second
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -111,10 +113,10 @@ class Patching(ABC):
         self, action: Action, target: Target, means: Means, mark: str,
         edit_of: Callable[[Action, Target, Obj, Means], Edit], check: Callable[[Obj], None],
     ) -> bool:  # fmt: skip
-        """Whether it was written now; False when the object carries the mark already. A conflict is looked at once:
-        if the object still is what it was, its status moved, and the write is tried again."""
+        """Whether it was written now; False when the object carries the mark already. A conflict says that nothing was
+        written, so it is looked at again: if the object still is what it was, only its status moved."""
         path = self.path(action, target, means)
-        for _ in range(2):
+        for _ in range(_TRIES):
             obj = means.cluster.get(path)
             if annotations_of(obj).get(MARK) == mark and uid_of(obj) == target.uid:
                 return False
@@ -128,7 +130,7 @@ class Patching(ABC):
             except Conflict:
                 continue
             return True
-        raise Changed(f"{action.name} is being changed by somebody else right now.")
+        raise Transient(f"The status of {action.name} moves faster than it can be written; nothing was done.")
 
     def _compare(self, target: Target, obj: Obj) -> None:
         """Raises: Changed."""
