@@ -139,7 +139,8 @@ function onClick(event) {
 
 function onKey(event) {
   if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open], :popover-open")) return;
-  if (session.place.thread && part("right").contains(document.activeElement)) {
+  const isWriting = document.activeElement?.matches("textarea") && document.activeElement.value;
+  if (session.place.thread && !isWriting && part("right").contains(document.activeElement)) {
     const ts = session.place.thread;
     session.go({ thread: null });
     setTimeout(() => document.querySelector(`#middle [data-ts="${CSS.escape(ts)}"]`)?.focus());

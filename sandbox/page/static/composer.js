@@ -23,7 +23,7 @@ export function composer(where) {
   };
   const send = async () => {
     const text = field.value.trim();
-    if (!text) return;
+    if (!text || !field.offsetParent) return; // not seen: its thread was closed meanwhile
     const { thread } = where();
     field.value = "";
     grow();

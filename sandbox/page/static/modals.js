@@ -76,7 +76,7 @@ function draw(view, isStacked, same) {
     el("footer", {}, el("button", { type: "button", class: "button", onclick: () => act("close") }, closeWords), submit));
   fill(dialog, form);
   const target = body.querySelector("[aria-invalid]")
-    ?? (focused && dialog.querySelector(`[data-key="${CSS.escape(focused)}"]`))
+    ?? (focused ? dialog.querySelector(`[data-key="${CSS.escape(focused)}"]`) : null)
     ?? body.querySelector("[autofocus]") ?? body.querySelector("input, textarea, select, button, a") ?? dialog.querySelector("footer button");
   target?.focus();
 }
