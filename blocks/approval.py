@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,14 @@ UNATTENDED = timedelta(minutes=10)  # the operator takes a proposal up within se
 _MOST_CODES = 3  # the rest is under Details
 _MOST_NAMES = 20
 
+# What keeps an action that policy would allow from being done now, beside the policy's own codes.
+_STANDS = {
+    "dry_run.failed": "The server did not take the dry run, so it is not done.",
+    "service.busy": "Another remediation of this service is under way; one at a time.",
+    "service.cooling_down": "The service was acted on a short while ago and is left alone for now.",
+    "repeat.within_the_hour": "The bot acted alone for this alert within the hour; a second try is a person's.",
+}
+
 # The mark and the first words of a message, by state.
 _HEADS: dict[State, str] = {
     "proposed": "Proposed", "denied": "Proposed", "asked": "Proposed",
@@ -56,6 +64,11 @@ _HEADS: dict[State, str] = {
     "failed": "🔴 Not done", "interrupted": "🔴 Interrupted",
     "rejected": "⚪ Rejected", "expired": "⚪ Expired", "superseded": "⚪ Superseded",
 }  # fmt: skip
+
+
+def in_sentences(codes: Iterable[str], explain: Callable[[str], str]) -> dict[str, str]:
+    """What each code means; `explain` knows those of the policy."""
+    return {code: _STANDS.get(code) or explain(code) for code in codes}
 
 
 def approval_view(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from blocks.card import STATE_WORDS, began
+from blocks.control import by_whom
 from blocks.parts import (
     Block,
     Line,
@@ -55,8 +56,9 @@ def status_view(
         if len(still_open) > _MOST_INCIDENTS:
             blocks.append(small(f"and {len(still_open) - _MOST_INCIDENTS} older ones"))
     blocks.append(rich(*lines[1:]))
+    mode = status.mode + (", paused" if status.paused else "")
     worst = f": {', '.join(i.id for i in still_open[:5])}" if still_open else ""
-    return message(f"{count}{worst}; {counted(status.alerts_firing, 'alert')} firing; mode {status.mode}", blocks)
+    return message(f"{count}{worst}; {counted(status.alerts_firing, 'alert')} firing; mode {mode}", blocks)
 
 
 def _incident(incident: Incident, now: datetime, links: Mapping[str, str]) -> Line:
@@ -70,6 +72,8 @@ def _incident(incident: Incident, now: datetime, links: Mapping[str, str]) -> Li
 def _mode(status: Status, now: datetime) -> Iterator[Part]:
     yield bold("Mode ")
     yield text(status.mode + (", paused" if status.paused else ""), 60)
+    if status.pause:
+        yield from by_whom(status.pause, now)
     for name, since in status.unreachable.items():
         yield text(f" · cannot reach {name} since ", 100)
         yield clock(since, now)
@@ -99,6 +103,9 @@ _EVENTS = {
     "incident.resolved": "resolved", "question.asked": "was asked", "feedback.given": "was judged",
     "loop.observe": "looked", "loop.recall": "recalled", "loop.reason": "concluded", "loop.plan": "planned",
     "proposal.decided": "proposed and checked against policy",
+    "approval.asked": "asked for approval", "approval.clicked": "was clicked", "approval.refused": "did not count",
+    "approval.granted": "was approved", "approval.rejected": "was rejected", "approval.escalated": "asked others",
+    "approval.expired": "expired unanswered", "approval.superseded": "was superseded",
 }  # fmt: skip
 _LEFT_OUT = {"usage", "policy_hash", "fingerprint", "investigation", "took_ms", "action"}
 

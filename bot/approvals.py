@@ -7,7 +7,7 @@ from dataclasses import astuple
 from typing import Any, Literal
 
 from blocks.answers import AnswerCode, clicked_view, past
-from blocks.approval import REASON_BLOCK, REASON_CHARS, REASON_FIELD, details_modal, reject_modal
+from blocks.approval import REASON_BLOCK, REASON_CHARS, REASON_FIELD, details_modal, in_sentences, reject_modal
 from blocks.replies import reply
 from bot.answering import Body, Place
 from core.entitled import nobody
@@ -52,8 +52,7 @@ def on_details(body: Body, records: Records) -> View | dict[str, Any]:
         return reply(_GONE)
     from policies.decide import load
 
-    policy = load(records.settings)
-    sentences = {code: policy.explain(code) for code in rem.proposal.decision.codes}
+    sentences = in_sentences(rem.proposal.decision.codes, load(records.settings).explain)
     return details_modal(rem, sentences, records.settings.config.approvers)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.incident import Incident
 from core.model import Model
+from core.pause import Pause, pause_of
 from core.records import Records
 
 
@@ -17,6 +18,7 @@ class Status(Model):
     alerts_firing: int
     mode: str  # "shadow", "assist" or "autonomous"
     paused: bool
+    pause: Pause | None = None  # who paused it, and when
     unreachable: dict[str, datetime]  # name to since when
 
     def as_json(self) -> dict[str, object]:
@@ -37,11 +39,13 @@ def read_status(records: Records, service: str | None = None) -> Status:
     """The status, of one service when it is named. Reads Redis only."""
     current = records.incidents.current(records.now())
     incidents = tuple(i for i in current if service is None or _concerns(i, service.lower()))
+    pause = pause_of(records.switches)
     return Status(
         incidents=incidents,
         alerts_firing=sum(len(i.firing) for i in incidents if i.is_open),
         mode=records.switches.find("mode") or records.settings.config.autonomy.mode,
-        paused=records.switches.find("paused") is not None,
+        paused=pause is not None,
+        pause=pause,
         unreachable=records.switches.unreachable(),
     )
 

@@ -205,7 +205,7 @@ def test_a_redis_that_hangs_is_told_of_before_slack_gives_up(start: Starter, tmp
         outcome = face.slack.command("maria", "#sre", "/sre", "explain checkout")
     finally:
         os.kill(redis_pid, signal.SIGCONT)
-    assert (outcome.body or {})["text"] == "I cannot reach my records, so I have taken nothing; try again in a minute."
+    assert (outcome.body or {})["text"] == "I cannot reach my records; try again in a minute."
     face.web.stop()
     release(settings, client)
 
