@@ -8,6 +8,7 @@ from sandbox.alert_rules import RULES
 from sandbox.services import BATCH, BATCH_CRONJOB, NAMESPACE, SERVICES
 
 CLUSTER = "shop-eu"
+SETTLE_S, COOLDOWN_S = 10, 30  # minutes in a real company; nobody waits so long at a demonstration
 
 
 def catalogue(contexts: dict[str, str], channel: str | None, approver_groups: tuple[str, ...]) -> dict[str, Any]:
@@ -27,6 +28,12 @@ def catalogue(contexts: dict[str, str], channel: str | None, approver_groups: tu
         "clusters": {CLUSTER: {**contexts, "environment": "production"}},
         "services": services,
         "approvers": {"groups": list(approver_groups), "four_eyes": ["drain_node"]},
-        "autonomy": {"mode": "assist", "alert_types": sorted({r.alert for r in RULES}), "namespaces": [NAMESPACE]},
+        "autonomy": {
+            "mode": "assist",
+            "alert_types": sorted({r.alert for r in RULES}),
+            "namespaces": [NAMESPACE],
+            "settle_s": SETTLE_S,
+            "cooldown_s": COOLDOWN_S,
+        },
     }
     return {**content, "channels": {"fallback": channel}} if channel else content

@@ -17,7 +17,7 @@ from core.errors import SreError, Unreachable
 from core.records import Records
 from workers.memory import open_memory, stop_memory
 
-PROCESSES = (("web",), ("worker", "investigate"), ("worker", "notify"), ("cron",))
+PROCESSES = (("web",), ("worker", "investigate"), ("worker", "remediate"), ("worker", "notify"), ("cron",))
 START_S = 120.0
 _LOOK_EVERY_S = 0.05
 # A job under way is finished at the first SIGTERM and given up at the second: nobody will look at it any more.
