@@ -1,8 +1,8 @@
 """From a click to its first effect at the Kubernetes API, and from an alert to a verified repair of the bot's own.
 
 `python -m bench.repair [RUNS]` plays bad deploys of the sandbox's company with the bot's own processes: RUNS times
-Maria clicks Approve (mark: median below 500 ms), then the bot is autonomous (mark: below 30 s; published practice is 2.8
-min). Each time counts from what the sandbox's servers saw: the click's arrival, the alert's first delivery, the patch.
+Maria clicks Approve (mark: median below 500 ms), then the bot is autonomous (mark: below 30 s; published practice is
+2.8 min). A time counts from what the sandbox's servers saw: the click's arrival, the alert's delivery, the patch.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.diagnosis import Investigation
-from core.outbox import Message, View
+from core.outbox import Message, Picture, View
 from core.queues import DELIVER
 from core.records import Records
 
@@ -19,11 +19,11 @@ def card_key(incident_id: str) -> str:
     return f"{incident_id}/card"
 
 
-def show_part(inv: Investigation, part: str, view: View, records: Records) -> None:
+def show_part(inv: Investigation, part: str, view: View, records: Records, picture: Picture | None = None) -> None:
     """Wish for one part of the thread; the same part again edits it."""
     if inv.channel:
         place = {"under": root_key(inv), "thread_ts": None if inv.incident else inv.thread_ts}
-        put(Message(key=f"{inv.id}/{part}", channel=inv.channel, view=view, **place), records)
+        put(Message(key=f"{inv.id}/{part}", channel=inv.channel, view=view, picture=picture, **place), records)
 
 
 def put(message: Message, records: Records) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from blocks.verification import verification_view
-
 from core.errors import SreError
 from core.log import get_logger
+from core.outbox import Picture
 from core.queues import REMEMBER, VERIFY
 from core.records import Records
 from core.remediation import Remediation, State
@@ -16,7 +16,8 @@ from workers.loop.act import end, means_for
 from workers.loop.lapse import supersede
 from workers.loop.proposals import alerts_of, incident_of, move, note, set_incident
 from workers.loop.shown import show_part
-from workers.loop.verify import Verdict, judge, measure, picture
+from workers.loop.verify import Verdict, judge, measure
+from workers.verify.picture import picture
 from workers.world import World
 
 log = get_logger(__name__)
@@ -30,7 +31,11 @@ def look(remediation_id: str, world: World) -> None:
     records = world.records
     rem = records.remediations.get(remediation_id)
     now = records.now()
-    if rem.state != "watching" or (rem.after and now - rem.after.at < timedelta(seconds=_SAME_LOOK_S)):
+    if rem.state != "watching":
+        if rem.findings:
+            _show(rem, world)  # the job that ended it may have died before it said so
+        return
+    if rem.after and now - rem.after.at < timedelta(seconds=_SAME_LOOK_S):
         return
     if rem.undoing:
         note("undo.interrupted", rem, records)
@@ -43,10 +48,10 @@ def look(remediation_id: str, world: World) -> None:
     # Without a look from before, as after an interruption, this one is what later ones are held against.
     before, settle_s = rem.before or after, records.settings.config.autonomy.settle_s
     verdict = judge(before, after, since_s, settle_s, settled, rem.after)
-    rem = move(rem, records, "watching", before=before, after=verdict.look)
-    _show(rem, verdict, world)
+    rem = move(rem, records, "watching", before=before, after=verdict.look, findings=verdict.sentences)
     match verdict.outcome:
         case "wait":
+            _show(rem, world)
             wait_s = SOON_S if since_s < SOON_FOR_S else LATER_S
             records.queues.enqueue("remediate", VERIFY, rem.id, delay_s=wait_s)
         case "worked":
@@ -55,6 +60,8 @@ def look(remediation_id: str, world: World) -> None:
             _take_back(rem, verdict, world)
         case "unproven":
             _hand_over(rem, "unproven", " ".join(verdict.sentences), records)
+    if verdict.outcome != "wait":
+        _show(records.remediations.get(rem.id), world)
 
 
 def _settled(rem: Remediation, world: World) -> bool | None:
@@ -109,9 +116,21 @@ def _hand_over(rem: Remediation, state: State, outcome: str, records: Records) -
     set_incident(rem, "open", records, headline=outcome)
 
 
-def _show(rem: Remediation, verdict: Verdict, world: World) -> None:
-    records = world.records
-    drawn = picture(rem, world.operator, records.now()) if verdict.outcome != "wait" else None
-    inv = records.investigations.get(rem.investigation)
-    view = verification_view(rem, verdict, records.now())
-    show_part(inv, f"verification-{rem.number}", view, records, picture=drawn)
+def _show(rem: Remediation, world: World) -> None:
+    """The message in the thread; once it is over, with a picture of the metric that tells it best."""
+    records, now = world.records, world.records.now()
+    until = (rem.begun_at or now) + timedelta(seconds=records.settings.config.autonomy.settle_s)
+    over = rem.state != "watching"
+    approvers = records.settings.config.approvers
+    handed_to = () if rem.state in ("watching", "worked") else tuple(filter(None, (rem.decided_by,))) or approvers.users
+    view = verification_view(rem, rem.findings, now, None if over else until, handed_to)
+    drawn = _picture(rem, world) if over else None
+    show_part(records.investigations.get(rem.investigation), f"verification-{rem.number}", view, records, picture=drawn)
+
+
+def _picture(rem: Remediation, world: World) -> Picture | None:
+    drawn = picture(rem, world.operator, world.records.now())
+    if drawn is None:
+        return None
+    world.records.outbox.keep_picture(rem.mark, drawn.png)
+    return Picture(key=rem.mark, alt_text=drawn.alt_text, title=drawn.title)
