@@ -159,7 +159,7 @@ def _needed(rem: Remediation, approvers: Approvers) -> Line:
     """Who may approve."""
     if nobody(approvers):
         return [text("Nothing can be approved: "), code("approvers"), text(" in SRE_CONFIG names nobody.")]
-    line: list[Part] = [text("Needs "), *_askable(rem, approvers)]
+    line: list[Part] = [text("Needs one of " if approvers.groups else "Needs "), *_askable(rem, approvers)]
     if rem.action.kind in approvers.four_eyes and rem.requested_by != "bot":
         line += [text(", but not "), user(rem.requested_by), text(", who asked for it")]
     return line

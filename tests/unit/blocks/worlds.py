@@ -355,9 +355,7 @@ def rollback(**changes: object) -> Remediation:
         state="asked",
         created_at=NOON - timedelta(minutes=2),
         target=Target(uid="u-1", version="18", facts={"revision": 18, "to": 17}),
-        dry_run=DryRun(
-            passed=True, says="The server takes it.", change=("image 1.8.4 → 1.8.3", "env CART_URL removed")
-        ),
+        dry_run=DryRun(passed=True, says="The server takes it.", change=("image 1.8.4 → 1.8.3", "env CART_URL gone")),
         checks=("its pods become ready", "its 5xx and latency", "storefront"),
         undo="roll forward to revision 18",
         digest="d1935f00d1935f00",
