@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from slack_sdk import WebClient
-from slack_sdk.socket_mode import SocketModeClient
-from slack_sdk.socket_mode.client import BaseSocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_sdk.socket_mode.response import SocketModeResponse
 
 from sandbox.page import Page
 from sandbox.slack import SlackServer, SlackThread, run_in_thread
 from tests.live.page_samples import inputs_modal, mrkdwn, option, plain
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, ConsoleMessage, Dialog
     from playwright.sync_api import Page as Tab
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ class Desk:
         self.slack, self.browser = slack, browser
         self.server = slack.server
         self.client = WebClient(token=self.server.bot_token, base_url=self.server.url)
-        self.heard: list[SocketModeRequest] = []
+        self.heard: list[Json] = []
         self.complaints: list[str] = []  # of the browser's console
         self.answers: Callable[[Json], Json | None] = lambda payload: None  # to an interaction
 
@@ -52,21 +52,26 @@ class Desk:
         self.server.clock.advance(1.1)
         return str(self.client.chat_postMessage(channel=channel, text=text, blocks=blocks, **more)["ts"])
 
-    def hear(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Acknowledge with what the test wants, open the modal that a button is named after, and note it."""
-        body = {"text": f"You asked {request.payload['text']}."} if request.type == "slash_commands" else None
-        body = body or (self.answers(request.payload) if request.type == "interactive" else None)
-        client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id, payload=body))
-        actions = request.payload.get("actions") or [{}]
+    def hear(self, payload: Json) -> Json:
+        """Note what the bot is told; what it acknowledges with. The button "details" opens a modal."""
+        actions = payload.get("actions") or [{}]
         if actions[0].get("action_id") == "details":
-            self.client.views_open(trigger_id=request.payload["trigger_id"], view=inputs_modal("why", "mail", "pods"))
-        self.heard.append(request)
+            self.client.views_open(trigger_id=payload["trigger_id"], view=inputs_modal("why", "mail", "pods"))
+        self.heard.append(payload)
+        if "command" in payload:
+            return {"text": f"You asked {payload['text']}."}
+        return {} if "event" in payload else self.answers(payload) or {}
 
     def payload(self, kind: str) -> Json:
         """The last payload of this type that the bot heard, once there is one."""
+        return self.slack.wait_for(lambda: next((p for p in self.heard[::-1] if p.get("type") == kind), None))
+
+    def event(self, kind: str) -> Json:
+        """The last event of this type that the bot heard, once there is one."""
 
         def last() -> Json | None:
-            return next((r.payload for r in self.heard[::-1] if r.payload.get("type", r.type) == kind), None)
+            events = [payload["event"] for payload in self.heard if "event" in payload]
+            return next((event for event in events[::-1] if event["type"] == kind), None)
 
         return self.slack.wait_for(last)
 
@@ -74,12 +79,20 @@ class Desk:
         """A new browser window on the page, with nothing kept from others."""
         tab = self.browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **more).new_page()
         tab.set_default_timeout(5000)
-        tab.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
+        tab.on("console", self._on_console)
         tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        tab.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        tab.on("dialog", self._on_dialog)
         tab.goto(self.server.origin)
         tab.locator("#middle textarea").wait_for()
         return tab
+
+    def _on_console(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.complaints.append(said.text)
+
+    def _on_dialog(self, asked: Dialog) -> None:
+        self.complaints.append(f"dialog: {asked.message}")
+        asked.dismiss()
 
     def picture(self, tab: Tab, name: str) -> None:
         """Keep how it looks, for a person to see."""
@@ -87,21 +100,47 @@ class Desk:
         tab.screenshot(path=PICTURES / f"{name}.png")
 
 
+class Listener(BaseHTTPRequestHandler):
+    """Where Slack delivers to the bot."""
+
+    hear: Callable[[Json], Json]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.headers["Content-Type"] == "application/json":
+            payload = json.loads(body)
+        else:
+            form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
+            payload = json.loads(form["payload"]) if "payload" in form else form
+        answer = json.dumps(self.hear(payload)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
 @contextmanager
 def desk(browser: Browser) -> Iterator[Desk]:
-    """A workspace as new, with the bot connected by Socket Mode."""
+    """A workspace as new, with the bot listening."""
     server = SlackServer()
     Page(server).mount(server.web)
     with run_in_thread(server) as slack:
         made = Desk(slack, browser)
-        socket = SocketModeClient(app_token=server.app_token, web_client=made.client)
-        socket.socket_mode_request_listeners.append(made.hear)
-        socket.connect()
-        slack.wait_for(lambda: server.connections == 1)
+        listener = type("Bot", (Listener,), {"hear": staticmethod(made.hear)})
+        bot = ThreadingHTTPServer(("127.0.0.1", 0), listener)
+        running = threading.Thread(target=bot.serve_forever, kwargs={"poll_interval": 0.01})
+        running.start()
+        server.request_url = f"http://127.0.0.1:{bot.server_port}"
         yield made
         for context in browser.contexts:
             context.close()
-        socket.close()
+        bot.shutdown()
+        running.join()
+        bot.server_close()
 
 
 __all__ = ["SMALL_MODAL", "Desk", "chromium", "desk", "option"]

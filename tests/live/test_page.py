@@ -202,7 +202,7 @@ class TestActing:
 
         def chosen(field: str) -> object:
             at.payload("block_actions")
-            action = at.heard.pop().payload["actions"][0]
+            action = at.heard.pop()["actions"][0]
             return action[field]["value"] if isinstance(action[field], dict) else action[field]
 
         row.get_by_label("A service").select_option("payments")
@@ -281,9 +281,7 @@ class TestActing:
         expect(row.locator(".markdown strong")).to_have_text("deploy")
         row.get_by_role("button", name="Stop").click()
         expect(row.get_by_role("button", name="Stop")).to_have_count(0)
-        at.slack.wait_for(
-            lambda: any(r.payload.get("event", {}).get("type") == "agent_session_stopped" for r in at.heard)
-        )
+        assert at.event("agent_session_stopped")["streaming_message_ts"] == [ts]
 
     def test_what_the_bot_is_doing_is_said(self, at: Desk) -> None:
         asked = str(at.slack.say("maria", "#sre", "why?").ts)
@@ -388,14 +386,13 @@ class TestPlaces:
         expect(tab.locator("#middle .message")).to_contain_text("status")
         tab.get_by_role("tab", name="Home").click()
         expect(tab.locator(".home")).to_contain_text("The bot has put nothing on its Home tab.")
-        at.slack.wait_for(lambda: any(r.payload.get("event", {}).get("type") == "app_home_opened" for r in at.heard))
+        assert at.event("app_home_opened")["user"] == "U0MARIA"
         at.client.views_publish(user_id="U0MARIA", view={"type": "home", "blocks": CARD})
         tab.get_by_role("tabpanel").get_by_role("button", name="Reject").click()
         assert at.payload("block_actions")["container"]["type"] == "view"
 
     def test_a_broken_rule_is_told_with_its_name(self, at: Desk) -> None:
         tab = at.open()
-        at.client.api_call("api.test")
         with pytest.raises(Exception, match="invalid_blocks"):
             at.client.chat_postMessage(channel="C0SRE", text="x", blocks=[{"type": "header", "text": plain("x" * 151)}])
         tab.get_by_role("button", name="Broke 1 of Slack’s rules").click()
@@ -468,7 +465,7 @@ class TestModals:
     def test_every_input_can_be_filled_in(self, at: Desk) -> None:
         at.answers = lambda p: {"options": [option("Crash", "crash")]} if p["type"] == "block_suggestion" else None
         at.slack.command("maria", "#sre", "/sre", "x")
-        trigger = at.slack.wait_for(lambda: at.heard and at.heard[-1].payload["trigger_id"])
+        trigger = at.slack.wait_for(lambda: at.heard and at.heard[-1]["trigger_id"])
         at.client.views_open(trigger_id=trigger, view=inputs_modal())
         tab = at.open()
         form = tab.locator("dialog form")
