@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 
-from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
+from sandbox.slack import ApiError, App, SlackServer, SlackThread, run_in_thread
 from sandbox.slack.signing import signed_headers
 
 Json = dict[str, Any]
@@ -205,6 +206,64 @@ def test_reactions_are_events(slack: SlackThread, bot: Received) -> None:
         "U0JONAS",
         ts,
     )
+
+
+def test_a_reaction_taken_back_is_an_event(bot: Received) -> None:
+    app = App(events=frozenset({"reaction_removed"}))
+    with run_in_thread(SlackServer(app=app, request_url=bot.url)) as slack:
+        ts = str(slack.say("maria", "#sre", "INC-1").ts)
+        with pytest.raises(ApiError, match="no_reaction"):
+            slack.unreact("jonas", ts, "eyes")
+        slack.react("jonas", ts, "eyes")
+        slack.unreact("jonas", ts, ":eyes:")
+        assert slack.messages("sre")[0].reactions == {}
+    event = bot.json()["event"]
+    assert (event["type"], event["reaction"], event["user"]) == ("reaction_removed", "eyes", "U0JONAS")
+
+
+def opened(slack: SlackThread, bot: Received, *elements: Json) -> str:
+    """A modal with these inputs before maria; its id."""
+    slack.command("maria", "#sre", "/sre", "reject")
+    blocks = [
+        {
+            "type": "input",
+            "block_id": f"b{n}",
+            "optional": True,
+            "element": e,
+            "label": {"type": "plain_text", "text": "x"},
+        }
+        for n, e in enumerate(elements)
+    ]
+    title = {"type": "plain_text", "text": "Reject"}
+    view = {"type": "modal", "title": title, "submit": title, "blocks": blocks}
+    client = WebClient(token=slack.server.bot_token, base_url=slack.server.url)
+    return str(client.views_open(trigger_id=bot.form()["trigger_id"], view=view)["view"]["id"])
+
+
+def test_options_are_asked_for_while_one_types(slack: SlackThread, bot: Received) -> None:
+    select = {"type": "external_select", "action_id": "alert"}
+    view_id = opened(slack, bot, select, {"type": "plain_text_input", "action_id": "why"})
+    option = {"text": {"type": "plain_text", "text": "Crash"}, "value": "crash"}
+    bot.headers, bot.body = {"Content-Type": "application/json"}, json.dumps({"options": [option]})
+    assert slack.suggest("maria", view_id, "alert", "cr").body == {"options": [option]}
+    asked = json.loads(bot.form()["payload"])
+    assert (asked["type"], asked["action_id"], asked["block_id"], asked["value"]) == (
+        "block_suggestion",
+        "alert",
+        "b0",
+        "cr",
+    )
+    assert (asked["container"], "trigger_id" in asked) == ({"type": "view", "view_id": view_id}, False)
+    with pytest.raises(LookupError, match="no select 'why'"):
+        slack.suggest("maria", view_id, "why", "x")
+
+
+def test_a_click_in_a_modal_brings_what_was_typed_so_far(slack: SlackThread, bot: Received) -> None:
+    date = {"type": "datepicker", "action_id": "day", "initial_date": "2026-11-23"}
+    view_id = opened(slack, bot, {"type": "plain_text_input", "action_id": "why"}, date)
+    slack.click("maria", view_id, "day", "2026-12-01", values={"b0": "Not now", "b1": None})
+    values = json.loads(bot.form()["payload"])["view"]["state"]["values"]
+    assert (values["b0"]["why"]["value"], values["b1"]["day"]["selected_date"]) == ("Not now", None)
 
 
 @pytest.mark.parametrize("plain", [True, False])

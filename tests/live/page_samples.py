@@ -47,7 +47,7 @@ SURE = {
 }
 SERVICES = [option("checkout", "checkout"), option("payments", "payments", description=plain("tier 1"))]
 
-CARD = [
+CARD: list[Json] = [
     {"type": "header", "text": plain(":red_circle: INC-42: checkout answers 7.4 % of requests with 5xx")},
     {
         "type": "section",
@@ -88,7 +88,7 @@ CARD = [
     },
 ]
 
-RICH = [
+RICH: list[Json] = [
     rich(
         line(
             text("Cause: ", bold=True),
@@ -157,9 +157,9 @@ kubectl rollout undo
 | checkout-1 | ready |
 
 {ATTACK} [click](javascript:alert(4)) &amp; :tada:"""
-MARKDOWN = [{"type": "markdown", "text": MARKDOWN_TEXT}]
+MARKDOWN: list[Json] = [{"type": "markdown", "text": MARKDOWN_TEXT}]
 
-TABLE = [
+TABLE: list[Json] = [
     {
         "type": "table",
         "column_settings": [{"is_wrapped": True}, {"align": "right"}],
@@ -171,7 +171,7 @@ TABLE = [
     }
 ]
 
-PLAN = [
+PLAN: list[Json] = [
     {
         "type": "plan",
         "title": "Looking at checkout",
@@ -198,7 +198,7 @@ PLAN = [
     {"type": "task_card", "task_id": "t9", "title": "A task alone", "status": "complete"},
 ]
 
-PICTURES = [
+PICTURES: list[Json] = [
     {
         "type": "image",
         "image_url": "https://example.com/5xx.png",
@@ -221,7 +221,7 @@ PICTURES = [
     {"type": "file", "external_id": "ABC", "source": "remote"},
 ]
 
-CONTROLS = [
+CONTROLS: list[Json] = [
     {
         "type": "section",
         "text": mrkdwn("Which service?"),
@@ -267,7 +267,7 @@ CONTROLS = [
     },
 ]
 
-FRAMES = [
+FRAMES: list[Json] = [
     {
         "type": "card",
         "title": mrkdwn("*Runbook* Bad rollout"),
@@ -312,7 +312,7 @@ MRKDWN = (
     f"&gt; quoted\n```\nfenced *not bold*\n```\n{ESCAPED_ATTACK} <!here> <@U0MARIA>"
 )
 
-INPUTS = [
+INPUTS: list[tuple[str, Json]] = [
     ("why", {"type": "plain_text_input", "action_id": "a", "placeholder": plain("A sentence")}),
     ("long", {"type": "plain_text_input", "action_id": "a", "multiline": True}),
     ("mail", {"type": "email_text_input", "action_id": "a"}),

@@ -41,7 +41,11 @@ function view(name) {
   for (const button of document.querySelectorAll("#views button")) button.setAttribute("aria-pressed", String(isShown(button)));
 }
 
-const isShown = ({ dataset }) => dataset.view === columns.dataset.view && (!dataset.right || dataset.right === columns.dataset.right);
+/** Whether a button's view is shown; a thread counts as messages. */
+function isShown({ dataset }) {
+  const shown = columns.dataset.view === "right" && columns.dataset.right === "thread" ? "middle" : columns.dataset.view;
+  return dataset.view === shown;
+}
 
 function right(name) {
   columns.dataset.right = name;
