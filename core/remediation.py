@@ -114,6 +114,7 @@ class Remediation(Model):
     decided_by: str | None = None  # Slack user id of who approved or rejected
     decided_at: Moment | None = None
     click: str | None = None  # id of the click that decided
+    groups: tuple[str, ...] = ()  # approver groups that whoever decided was in at that moment
     reason: str | None = None  # why it was rejected, in that person's words
     begun_at: Moment | None = None
     ended_at: Moment | None = None

@@ -1,9 +1,9 @@
 """An operator that can be told to die, by SIGKILL, at its n-th step boundary: run as a program, a JSON line a job.
 
 `{"job": "prepare", "id": "ACT-1", "die_at": 7}` runs one job in a process of its own, forked from this one as RQ's
-worker forks; the answer is `{"died": true}`, or `{"died": false, "boundaries": 41}` when it came to its end first.
-A boundary is right before and right after each ledger write, saved state, queued job, Kubernetes or Alertmanager
-write, and Slack call.
+worker forks; the answer is `{"died": true, …}`, or `{"died": false, "failed": false, "boundaries": 41}` when it came to its end first.
+A boundary is right after each ledger write, saved state, queued job, Kubernetes write and Slack call, and before the
+first of them: right before the next one, nothing more has happened.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.ledger import Ledger
+from core.log import configure_logging
 from core.queues import Queues
 from core.records import open_records
 from core.settings import load_settings
@@ -49,7 +50,8 @@ class Mortal:
 
     def around(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            self.boundary()
+            if not self.passed:
+                self.boundary()
             try:
                 return step(*args, **kwargs)
             finally:
@@ -72,7 +74,9 @@ def run(job: str, ident: str, die_at: int | None) -> int:
 
 
 def main() -> None:
-    warm_operator(load_settings(os.environ))  # shared by every fork
+    settings = load_settings(os.environ)
+    configure_logging(settings.secrets())
+    warm_operator(settings)  # shared by every fork
 
     for line in sys.stdin:
         asked = json.loads(line)
@@ -88,9 +92,9 @@ def main() -> None:
         passed_text = os.read(read, 20).decode()
         os.close(read)
         died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if not died and os.waitstatus_to_exitcode(status) != 0:
-            raise SystemExit(f"the job {asked} failed by itself")
-        print(json.dumps({"died": died} if died else {"died": False, "boundaries": int(passed_text)}), flush=True)
+        failed = not died and os.waitstatus_to_exitcode(status) != 0
+        passed_by = int(passed_text) if passed_text else None
+        print(json.dumps({"died": died, "failed": failed, "boundaries": passed_by}), flush=True)
 
 
 if __name__ == "__main__":

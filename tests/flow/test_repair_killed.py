@@ -39,23 +39,27 @@ from sandbox.slack.state import ON_CALL
 
 MANIFEST = yaml.safe_load((Path(__file__).parents[2] / "manifest.yaml").read_text())
 MARIA = "U0MARIA"
-SPEED = 20.0
+SPEED = 10.0
 
 
 class Operator:
     """The program of `mortal_operator`, and what it works on."""
 
-    def __init__(self, program: subprocess.Popen[str], company: Company, records: Records) -> None:
-        self._program, self.company, self.records = program, company, records
+    def __init__(self, program: subprocess.Popen[str], company: Company, slack: SlackServer, records: Records) -> None:
+        self._program, self.company, self.slack, self.records = program, company, slack, records
 
     def run(self, job: str, ident: str, die_at: int | None = None) -> dict[str, Any]:
+        """As RQ does: a job that fails, as when a busy machine lets a dry run time out, is run again."""
         assert self._program.stdin and self._program.stdout
-        self._program.stdin.write(json.dumps({"job": job, "id": ident, "die_at": die_at}) + "\n")
-        self._program.stdin.flush()
-        answer = self._program.stdout.readline()
-        assert answer, "the operator's program ended"
-        found: dict[str, Any] = json.loads(answer)
-        return found
+        for _ in range(4):
+            self._program.stdin.write(json.dumps({"job": job, "id": ident, "die_at": die_at}) + "\n")
+            self._program.stdin.flush()
+            answer = self._program.stdout.readline()
+            assert answer, "the operator's program ended"
+            found: dict[str, Any] = json.loads(answer)
+            if not found["failed"]:
+                return found
+        raise AssertionError(f"{job} {ident} failed four times")
 
     def release(self) -> str:
         """The image that the Deployment asks for: the bad one until it is rolled back."""
@@ -82,14 +86,19 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 
 
 @pytest.fixture(scope="module")
-def environment(company: Company, redis_data: Path) -> Iterator[dict[str, str]]:
+def slack() -> Iterator[SlackServer]:
     server = SlackServer(app=App.from_manifest(MANIFEST))
     with run_in_thread(server):
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        yield {
-            **kept, **company.environment(), "SLACK_API_URL": server.url, "SLACK_BOT_TOKEN": server.bot_token,
-            "SRE_CHANNEL": "C0SRE", "SRE_DATA_DIR": str(redis_data),
-        }  # fmt: skip
+        yield server
+
+
+@pytest.fixture(scope="module")
+def environment(company: Company, slack: SlackServer, redis_data: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {
+        **kept, **company.environment(), "SLACK_API_URL": slack.url, "SLACK_BOT_TOKEN": slack.bot_token,
+        "SRE_CHANNEL": "C0SRE", "SRE_DATA_DIR": str(redis_data),
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +115,16 @@ def program(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def operator(
-    program: subprocess.Popen[str], company: Company, environment: dict[str, str], redis_client: redis.Redis
-) -> Operator:
-    return Operator(program, company, open_records(load_settings(environment), redis_client))
+    program: subprocess.Popen[str], company: Company, slack: SlackServer, environment: dict[str, str],
+    redis_client: redis.Redis,
+) -> Operator:  # fmt: skip
+    return Operator(program, company, slack, open_records(load_settings(environment), redis_client))
 
 
 def broken(operator: Operator, mode: str = "assist") -> Remediation:
     """A fresh bad deploy, diagnosed, with a rollback proposed."""
     operator.records.redis.flushall()
+    operator.slack.clock.advance(60)  # or Slack's limit on reading groups would be met
     operator.company.heal()
     operator.company.inject(BAD_DEPLOY)
     bad = BAD_DEPLOY.tag

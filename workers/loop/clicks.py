@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from blocks.answers import AnswerCode, clicked_view
 from core.entitled import entitled, nobody
 from core.errors import Conflict, SreError
@@ -16,6 +18,8 @@ from workers.standing import Approval
 from workers.world import World
 
 log = get_logger(__name__)
+
+_WAIT_FOR_SLACK_S = 2.0  # before it is asked a second time who is in a group
 
 
 class Answer(Exception):
@@ -35,7 +39,7 @@ def answer(click: Click, world: World) -> None:
     records = world.records
     rem = records.remediations.get(click.remediation)
     if rem.click == click.id:  # it counted, and its job died afterwards
-        resume(rem, world, _approval(click, rem, _groups(click, world), world) if rem.state == "approved" else None)
+        resume(rem, world, _approval(click, rem, rem.groups, world) if rem.state == "approved" else None)
         return
     try:
         _weigh(click, rem, world)
@@ -88,11 +92,13 @@ def _groups(click: Click, world: World) -> tuple[str, ...]:
     approvers = world.records.settings.config.approvers
     if click.user in approvers.users or not approvers.groups or world.slack is None:
         return ()
-    try:
-        return world.slack.groups_of(click.user, approvers.groups)
-    except SreError as error:
-        log.warning("groups_unreadable", why=str(error))
-        raise Answer("unchecked") from error
+    for wait_s in (0.0, _WAIT_FOR_SLACK_S):
+        time.sleep(wait_s)
+        try:
+            return world.slack.groups_of(click.user, approvers.groups)
+        except SreError as error:
+            log.warning("groups_unreadable", why=str(error))
+    raise Answer("unchecked")
 
 
 def _reject(click: Click, rem: Remediation, records: Records) -> None:
@@ -126,7 +132,7 @@ def _approve(click: Click, rem: Remediation, groups: tuple[str, ...], world: Wor
         raise Answer("refused", decision.codes)
     rem = move(
         rem, records, "asked", state="approved", decided_by=click.user, decided_at=click.at, click=click.id,
-        proposal=rem.proposal.model_copy(update={"decision": decision}),
+        groups=groups, proposal=rem.proposal.model_copy(update={"decision": decision}),
     )  # fmt: skip
     note(
         "approval.granted",
