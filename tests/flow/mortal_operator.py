@@ -1,7 +1,7 @@
 """An operator that can be told to die, by SIGKILL, at its n-th step boundary: run as a program, a JSON line a job.
 
 `{"job": "prepare", "id": "ACT-1", "die_at": 7}` runs one job in a process of its own, forked from this one as RQ's
-worker forks; the answer is `{"died": true, …}`, or `{"died": false, "failed": false, "boundaries": 41}` when it came to its end first.
+worker forks; the answer says whether it died, or failed by itself, or how many boundaries it passed until its end.
 A boundary is right after each ledger write, saved state, queued job, Kubernetes write and Slack call, and before the
 first of them: right before the next one, nothing more has happened.
 """
