@@ -25,6 +25,7 @@ _FLEETING = frozenset(
 )  # fmt: skip
 _POD_LABELS = (("pod", "namespace"), ("exported_pod", "exported_namespace"))
 _POD = re.compile(r"(?P<workload>.+?)(?:-[a-z0-9]{6,10})?-(?:[a-z0-9]{5}|\d+)")
+_STEPLESS = re.compile(r":\s*\]")  # a subquery without a step, which the parser writes as a plain window
 SCRAPES = 4  # samples that a window needs, so that one late scrape does not leave it empty
 _ASSUMED_S = 60.0  # between scrapes, of metrics of which there is nothing to count now
 
@@ -92,11 +93,15 @@ def cut(expression: str, metrics: Metrics, now: datetime, since_s: float | None)
 
     try:
         parsed: Any = promql_parser.parse(expression)
-        if since_s is not None and not any(_shifted(node) for node in _nodes(parsed)):
+        if (
+            since_s is not None
+            and not _STEPLESS.search(expression)
+            and not any(_shifted(node) for node in _nodes(parsed))
+        ):
             shorter = _shortened(parsed, metrics, now, since_s)
             parsed = promql_parser.parse(str(shorter))
             expression = str(shorter)
-    except ValueError:  # newer PromQL than the parser's, or a subquery without a step, which it writes wrongly
+    except ValueError:  # newer PromQL than the parser's
         return expression, 0.0
     return expression, max((n.range.total_seconds() for n in _nodes(parsed) if hasattr(n, "range")), default=0.0)
 

@@ -36,6 +36,6 @@ def _words(remediation: Remediation) -> str:
     done = _DONE[action.kind].format_map({"replicas": "?", "to": "?"} | action.params)
     if remediation.state == "rejected":
         reason = " ".join(mask(remediation.reason or "").split())[:_LONGEST_REASON]
-        return f"rejected: {reason}" if reason else f"rejected ({done})"
+        return f"rejected: {reason}" if reason else "rejected"
     ended = _ENDED.get(remediation.state)
     return f"{done}, {ended}" if ended else ""
