@@ -211,8 +211,8 @@ def _review(user: str, body: Json) -> Json:
 
 def _dry_run(request: web.Request, body: Any) -> bool:
     asked = request.query.getall("dryRun", [])
-    if request.method == "DELETE" and isinstance(body, dict):
-        asked = [*asked, *(body.get("dryRun") or [])]
+    if request.method == "DELETE" and body:  # as Kubernetes, which then reads no query
+        asked = body.get("dryRun") or []
     if any(value != "All" for value in asked):
         raise bad_request(f'Invalid value: "{asked[0]}": supported values: "All"')
     return bool(asked)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pytest
 
 from core.diagnosis import Action
-from core.errors import Absent, Changed, Refused, ToolError
+from core.errors import Absent, Changed, Conflict, Refused, ToolError
 from core.remediation import DryRun, Target
 from workers.actions.base import MARK, Means
 from workers.actions.catalogue import ACTIONS
@@ -252,7 +252,7 @@ class ActionsContract:
         pod = self.pod_names(stage, name)[0]
         doing = Doing(stage, "restart_pod", pod)
         assert doing.dry_run().passed
-        assert doing.found("ACT-11") is False
+        assert doing.found("ACT-11") is False  # so the dry run deleted nothing
         doing.execute("ACT-11")
         assert doing.found("ACT-11") is True
         assert "already" in doing.execute("ACT-11")
@@ -287,6 +287,9 @@ class ActionsContract:
         assert tried.change[0] == "the node takes no new pods"
         assert {line.split()[0] for line in tried.change[1:]} == set(pods)
         assert not spec_at(stage, f"/api/v1/nodes/{node}").get("unschedulable")
+        assert [line.split()[0] for line in doing.dry_run().change[1:]] == [
+            line.split()[0] for line in tried.change[1:]
+        ]
         assert doing.found("ACT-14") is False
         said = doing.execute("ACT-14")
         assert said.startswith(f"Cordoned {node} and evicted ")
@@ -329,6 +332,32 @@ class ActionsContract:
         doing.settle("ACT-16")
         with pytest.raises(ToolError, match=r"annotate it with .*: rotate_credentials"):
             Doing(stage, "rotate_credentials", "checkout", template=name)
+
+    def test_the_server_keeps_the_preconditions(self, stage: Stage) -> None:
+        name = stage.deployment()
+        path, writer = self.at(stage, name), stage.means.writer
+        stale = stage.means.cluster.get(path)["metadata"]["resourceVersion"]
+        stage.somebody(path, {"metadata": {"annotations": {"note": stale}}})
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": stale},
+            {"op": "add", "path": "/spec/replicas", "value": 9},
+        ]
+        for dry_run in (True, False):
+            with pytest.raises(Conflict):
+                writer.patch(path, patch, json_patch=True, dry_run=dry_run)
+        pod = f"/api/v1/namespaces/{stage.namespace}/pods/{self.pod_names(stage, name)[0]}"
+        another = "00000000-0000-4000-a000-000000000000"
+        with pytest.raises(Conflict):
+            writer.delete(pod, uid=another)
+        meta = {"name": pod.rpartition("/")[2], "namespace": stage.namespace}
+        body = {
+            "apiVersion": "policy/v1" if stage.means.cluster.serves("policy/v1", "poddisruptionbudgets") else
+            "policy/v1beta1", "kind": "Eviction", "metadata": meta,
+            "deleteOptions": {"preconditions": {"uid": another}},
+        }  # fmt: skip
+        with pytest.raises(Conflict):
+            writer.create(f"{pod}/eviction", body)
+        assert not is_leaving(stage.means.cluster.get(pod))
 
     @pytest.mark.parametrize(
         ("kind", "name", "command"),

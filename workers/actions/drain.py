@@ -140,7 +140,7 @@ def _evict(pods: list[Obj], version: str, means: Means, dry_run: bool = False) -
         name, namespace = name_of(pod), namespace_of(pod)
         body = {
             "apiVersion": version, "kind": "Eviction", "metadata": {"name": name, "namespace": namespace},
-            "deleteOptions": {"preconditions": {"uid": uid_of(pod)}},
+            "deleteOptions": {"preconditions": {"uid": uid_of(pod)}, **({"dryRun": ["All"]} if dry_run else {})},
         }  # fmt: skip
         try:
             means.writer.create(f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", body, dry_run=dry_run)

@@ -47,6 +47,8 @@ class KubernetesWriter:
         body = {
             "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid},
             "propagationPolicy": "Background",  # without it, batch/v1 leaves a job's pods behind
+            # Where there is a body, the API server reads no query: `?dryRun=All` alone would delete.
+            **({"dryRun": ["All"]} if dry_run else {}),
         }  # fmt: skip
         return self._send("DELETE", path, body, check_write("delete", path), dry_run)
 

@@ -165,6 +165,12 @@ def test_a_deletion_names_the_uid_and_takes_what_it_owned(api: Faulty, writer: K
     assert (asked.body["preconditions"], asked.body["propagationPolicy"]) == ({"uid": "u1"}, "Background")
 
 
+def test_a_dry_run_of_a_deletion_says_so_in_its_body_too(api: Faulty, writer: KubernetesWriter) -> None:
+    api.route = lambda asked: (200, {"kind": "Pod"}, {})
+    writer.delete(POD, uid="u1", dry_run=True)
+    assert (api.asked[0].query, api.asked[0].body["dryRun"]) == ({"dryRun": "All"}, ["All"])
+
+
 @pytest.mark.parametrize(
     ("verb", "path"),
     [
