@@ -23,11 +23,28 @@ class Alert(Model):
     ends_at: Moment | None = None
     generator_url: str = ""
     received: int = 1  # how often this firing was sent to us
+    group: str = ""  # id of the set that it came with, see Joined
+    first_at: Moment | None = None  # when it was first received, and last
+    last_at: Moment | None = None
+    changes: int = 0  # between firing and resolved, within the time that the flapping rule names
+    silenced: bool = False  # Alertmanager has a silence for it
 
     @property
     def summary(self) -> str:
         """Its summary, else its description, else its name."""
         return self.annotations.get("summary") or self.annotations.get("description") or self.name
+
+
+class Joined(Model):
+    """A set of alerts that belongs to an incident: a group of Alertmanager, or what another source holds as one."""
+
+    id: str  # opaque, for buttons
+    key: str  # as the source names it
+    title: str
+    at: Moment  # when it came into this incident
+    rule: str = ""  # the rule that joined it; "" for the first
+    why: str = ""  # "runs on the same node, node-3, 40 s apart"
+    by: str | None = None  # the Slack user id of who merged or split
 
 
 class Incident(Model):
@@ -44,7 +61,20 @@ class Incident(Model):
     source: Literal["alertmanager", "pagerduty", "slack", "cli"]
     group_key: str | None = None  # Alertmanager's groupKey
     alerts: tuple[Alert, ...] = ()
-    truncated_alerts: int = 0  # alerts of the group that Alertmanager left out of its last notification
+    truncated_alerts: int = 0  # alerts beside `alerts`: kept in the book, or left out by Alertmanager
+    left_out: int = 0  # of these, what Alertmanager left out of its last notification, so that nobody saw it
+    firing_alerts: int = 0  # in all
+    groups: int = 1  # sets of alerts that it holds
+    services: tuple[str, ...] = ()  # names of the services and workloads that alert
+    alerted_at: Moment | None = None  # when the last new alert came
+    quiet_since: Moment | None = None  # nothing fires since
+    flapping: bool = False
+    silenced_alerts: int = 0
+    hushed_until: Moment | None = None  # in maintenance until then: no card, no investigation
+    hushed_why: str = ""
+    merged_into: str | None = None
+    looked_severity: Severity | None = None  # how bad it was when it was last looked at
+    look_again: bool = False  # what joined since is worth another look, once one is due
     opened_by: str | None = None  # Slack user id
     opened_at: Moment
     resolved_at: Moment | None = None

@@ -1,137 +1,115 @@
 """From an alert or a person's word to an incident, once. Safe to repeat after a crash at any point, and from several
-processes at once: who finds something half done finishes it."""
+processes at once: who finds something half done finishes it.
+
+One set of alerts is placed at a time, so that two which belong together see each other.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from redis.exceptions import LockError
 
-from core.diagnosis import Investigation, Subject
-from core.errors import Conflict, Malformed, NotFound, Transient
-from core.incident import Alert, Incident
-from core.labels import cluster_of, namespace_of, service_of, severity_of, target_of, worst
+from core import damping
+from core.concern import Concern, Trace, cluster_named, concern_of
+from core.correlate import Match, correlate, scene
+from core.errors import Conflict, Malformed, Transient
+from core.folding import Folded, entries, fold, telling
+from core.incident import Alert, Incident, Joined
+from core.labels import worst
+from core.maintenance import expected_until
 from core.mask import mask
-from core.queues import INVESTIGATE, REMEMBER, SHOW_INCIDENT
+from core.merging import merge_locked
+from core.notification import LONGEST_LABEL, Group, alerts_of, fingerprint_of, read_group
+from core.opening import (
+    channel_of,
+    described,
+    group_title,
+    note,
+    one_line,
+    services_of,
+    severity_of_all,
+    show_soon,
+    start,
+)
 from core.records import Records
-from core.settings import Config
 
-MOST_ALERTS = 200  # kept of one incident; a group of thousands is one trouble, and its record is read on every status
-_LOCK_S = 10.0
-_LONGEST_LABEL = 1000
-_LONGEST_ANNOTATION = 4000
-_LONGEST_TITLE = 150
-_NEVER_ENDED = datetime(1, 1, 2, tzinfo=UTC)  # Alertmanager writes year 1 for "not known"
+__all__ = ["Arrival", "find_or_open", "open_incident", "read_group", "receive_group", "receive_unreadable"]
 
-
-def _as_texts(raw: object) -> object:
-    """Labels and annotations as texts; relays send null for none, and numbers."""
-    if isinstance(raw, dict):
-        return {str(key): str(value) for key, value in raw.items()}
-    return raw or {}
+_LOCK_S = 20.0
+_POLL_S = 0.005
+_MOST_SERVICES = 50
+_ONE_HERE = threading.Lock()  # of the threads here one asks Redis for its turn; the others would only poll it
 
 
-Texts = Annotated[dict[str, str], BeforeValidator(_as_texts)]
+@dataclass(frozen=True)
+class Arrival:
+    """A set of alerts that its source holds as one: a group of Alertmanager, or an incident of PagerDuty."""
 
+    source: Literal["alertmanager", "pagerduty"]
+    key: str  # the same again is the same set
+    alerts: tuple[Alert, ...]  # at least one, all of one cluster
+    cluster: str = ""  # where its labels do not say; "" may be any
+    aliases: tuple[str, ...] = ()  # other keys under which another source may bring the same trouble
+    is_over: bool = False  # alerts of the set that are not mentioned are over
+    left_out: int = 0  # alerts that the source did not send
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("out of range") from error
-
-
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-
-
-class _Received(BaseModel):
-    """What Alertmanager sends grows with its versions: unknown keys are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class GroupAlert(_Received):
-    status: Literal["firing", "resolved"] | None = None  # older relays leave it to the group's
-    labels: Texts
-    annotations: Texts = {}
-    starts_at: Time = Field(alias="startsAt")
-    ends_at: Time | None = Field(default=None, alias="endsAt")
-    generator_url: str | None = Field(default=None, alias="generatorURL")
-    fingerprint: str | None = None
-
-
-class Group(_Received):
-    """One notification of Alertmanager's webhook, version 4."""
-
-    version: Literal["4"]
-    group_key: str = Field(alias="groupKey", min_length=1)
-    truncated_alerts: int = Field(default=0, alias="truncatedAlerts", ge=0)
-    status: Literal["firing", "resolved"]
-    alerts: tuple[GroupAlert, ...] = Field(min_length=1)
-
-
-def read_group(body: bytes) -> Group:
-    """Raises: Malformed with one sentence that says what is wrong with it."""
-    try:
-        raw = orjson.loads(body)  # refuses half characters, which nothing could store
-    except orjson.JSONDecodeError as error:
-        raise Malformed("The body is not JSON.") from error
-    if not isinstance(raw, dict):
-        raise Malformed("The body is not a JSON object; send Alertmanager's webhook format.")
-    if str(raw.get("version")) != "4":
-        raise Malformed("This is not version 4 of Alertmanager's webhook; update what sends it.")
-    try:
-        return Group.model_validate({**raw, "version": "4"})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "is missing" if first["type"] == "missing" else "cannot be read"
-        raise Malformed(f"{where} {what}.") from error
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(self.key.encode()).hexdigest()[:12]
 
 
 def receive_group(records: Records, group: Group) -> Incident | None:
-    """The incident of this group, opened or brought up to date; None when nothing is open and nothing fires.
+    """The incident of this group, opened, joined or brought up to date; None when nothing is open and nothing fires.
+    A group with alerts of several clusters has an incident for each; the first one's is returned.
 
-    Raises: Transient when another process has been at this group for long; Conflict when others kept changing it.
+    Raises: Transient when other processes have been placing alerts for long; Conflict when others kept changing it.
     """
-    key = f"alertmanager:{group.group_key}"
-    alerts = tuple(_alert(raw, group, records) for raw in group.alerts)
-    lock = records.redis.lock(f"sre:receiving:{fingerprint_of({'': key})}", timeout=_LOCK_S, blocking_timeout=_LOCK_S)
+    secrets = records.settings.secrets()
+    alerts = damping.without_heartbeats(tuple(alerts_of(group, secrets, records.now())), group, records)
+    found = [find_or_open(records, arrival) for arrival in _arrivals(alerts, group, records)]
+    return next((incident for incident in found if incident), None)
+
+
+def find_or_open(records: Records, arrival: Arrival) -> Incident | None:
+    """The incident to which these alerts belong: the one that has this set already, else an open one that they are part
+    of, else a new one. None when it is over and nobody knows it.
+
+    Raises: Transient, Conflict; what was sent is to be sent again then.
+    """
+    with turn(records):
+        incident, lost = _holder(arrival, records)
+        if incident is None and all(alert.status == "resolved" for alert in arrival.alerts):
+            records.book.count(records.now(), {"resolved_unknown": len(arrival.alerts)})
+            return None
+        if incident is None:
+            incident = _placed(lost, arrival, records)
+        else:
+            incident = _brought_up_to_date(incident, arrival, records)
+        start(incident, records, arrival.source)
+        return incident
+
+
+@contextmanager
+def turn(records: Records) -> Iterator[None]:
+    """Alone among all that place, merge or split. Raises: Transient when it takes too long to come."""
+    lock = records.redis.lock("sre:grouping", timeout=_LOCK_S, blocking_timeout=_LOCK_S, sleep=_POLL_S)
     try:
-        with lock:
-            return _received(records, key, group, alerts)
+        with _ONE_HERE, lock:
+            yield
     except LockError as error:
-        raise Transient("This group is being received by another process; send it again.") from error
-
-
-def _received(records: Records, key: str, group: Group, alerts: tuple[Alert, ...]) -> Incident | None:
-    held = records.incidents.claimed(key)
-    before = records.incidents.find(held) if held else None
-    if held and before and not before.is_open:  # resolved, by somebody who did not let go
-        _close(before, key, records)
-        held = before = None
-    if before is None and all(alert.status == "resolved" for alert in alerts):
-        return None
-    if before:
-        incident = _brought_up_to_date(before, key, group, alerts, records)
-    else:
-        incident_id = held or records.incidents.claim(key, records.incidents.new_id())
-        incident = records.incidents.save(_opened(incident_id, group, alerts, records))
-    _start(incident, records, "alertmanager")
-    return incident
+        raise Transient("Alerts are being received by another process; send it again.") from error
 
 
 def open_incident(
     records: Records, what: str, *, user: str, channel: str | None, team: str | None = None, service: str | None = None
 ) -> Incident:
-    """A person's incident, opened and being investigated.
+    """A person's incident, opened and being investigated. Alerts about its service will join it.
 
     Args:
         what: The person's words.
@@ -139,225 +117,241 @@ def open_incident(
     """
     config = records.settings.config
     known = config.services.get(service or "")
-    investigation = records.investigations.new_id()
-    title = _one_line(mask(what, records.settings.secrets()))
+    cluster = known.cluster if known else None
+    named = config.clusters.get(cluster or "")
+    title = one_line(mask(what, records.settings.secrets()))
+    now = records.now()
     incident = records.incidents.save(
         Incident(
             id=records.incidents.new_id(), title=title if service is None else f"{service}: {title}", service=service,
-            cluster=known.cluster if known else None, namespace=known.namespace if known else None,
-            environment=_environment(config, known.cluster if known else None), source="slack", opened_by=user,
-            opened_at=records.now(), channel=(known.channel if known else None) or channel or _channel(records, None),
-            investigation=investigation,
+            cluster=cluster, namespace=known.namespace if known else None,
+            environment=named.environment if named else None, source="slack", opened_by=user, opened_at=now,
+            channel=(known.channel if known else None) or channel or channel_of(records, None),
+            services=(service,) if service else (), groups=0, investigation=records.investigations.new_id(),
         )
     )  # fmt: skip
-    _start(incident, records, user, team)
+    at = now.timestamp()
+    traces = {service: Trace(first=at, last=at)} if service else {}
+    concern = Concern(cluster=cluster or "", first=at, last=at, traces=traces, opened_at=at)
+    records.book.put_concern(incident.id, concern)
+    start(incident, records, user, team)
     return incident
 
 
-def fingerprint_of(labels: Mapping[str, str]) -> str:
-    """The identity of an alert: the same labels give the same, in whatever order."""
-    return hashlib.sha256(json.dumps(sorted(labels.items())).encode()).hexdigest()[:16]
-
-
-def _alert(raw: GroupAlert, group: Group, records: Records) -> Alert:
-    """The alert as it is kept: masked and cut."""
-
-    def kept(texts: Mapping[str, str], longest: int) -> dict[str, str]:
-        secrets = records.settings.secrets()  # masked with room to spare, so that a cut shows no half of one
-        return {k[:200]: mask(text[: longest + 500], secrets)[:longest] for k, text in list(texts.items())[:100]}
-
-    ended = raw.ends_at if raw.ends_at and raw.ends_at > _NEVER_ENDED else None
-    status = raw.status or ("resolved" if ended and ended <= records.now() else group.status)
-    return Alert(
-        fingerprint=(raw.fingerprint or fingerprint_of(raw.labels))[:64],
-        name=raw.labels.get("alertname", "alert")[:200], status=status,
-        labels=kept(raw.labels, _LONGEST_LABEL),
-        annotations=kept(raw.annotations, _LONGEST_ANNOTATION),
-        starts_at=raw.starts_at, ends_at=ended if status == "resolved" else None,
-        generator_url=(raw.generator_url or "")[:2000],
+def receive_unreadable(records: Records, why: Malformed) -> Incident | None:
+    """The incident that says that alerts come which cannot be read: there may be any trouble behind them."""
+    now = records.now()
+    labels = {"alertname": "AlertsUnreadable", "severity": "critical"}
+    summary = f"Alertmanager sends alerts that I cannot read. {why} Look at Alertmanager itself for what fires"
+    alert = Alert(
+        fingerprint=fingerprint_of({**labels, "why": str(why)}), name="AlertsUnreadable", status="firing",
+        labels=labels, annotations={"summary": summary}, starts_at=now, first_at=now, last_at=now,
     )  # fmt: skip
+    return find_or_open(records, Arrival("alertmanager", "sre-bot:unreadable", (alert,)))
 
 
-def _opened(incident_id: str, group: Group, alerts: tuple[Alert, ...], records: Records) -> Incident:
+def _arrivals(alerts: Iterable[Alert], group: Group, records: Records) -> Iterator[Arrival]:
+    """The group's alerts by cluster: two clusters never share an incident, not even with one group key."""
     config = records.settings.config
-    firing = sorted(
-        (a for a in alerts if a.status == "firing"), key=lambda a: (severity_of(a.labels), a.starts_at)
-    ) or list(alerts)  # fmt: skip
-    labels = _labels(firing)
-    service = service_of(labels, config)
-    cluster = cluster_of(labels, config, service)
-    return Incident(
-        id=incident_id, title=_title(firing, service), severity=worst(severity_of(a.labels) for a in firing),
-        service=service, cluster=cluster, namespace=namespace_of(labels) or _namespace(config, service),
-        environment=_environment(config, cluster) or labels.get("environment") or labels.get("env"),
-        source="alertmanager", group_key=group.group_key[:_LONGEST_LABEL], opened_at=records.now(),
-        channel=_channel(records, service),
-        investigation=records.investigations.new_id(), **_counted(alerts, group),
+    by_cluster: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        by_cluster.setdefault(cluster_named(alert.labels, config), []).append(alert)
+    for cluster, part in by_cluster.items():
+        # Two Alertmanagers without a cluster label are told apart by their addresses.
+        where = cluster or f"@{group.external_url or ''}"[:LONGEST_LABEL]
+        yield Arrival(
+            "alertmanager", f"alertmanager:{where}:{group.group_key}", tuple(part), cluster=where,
+            # Alertmanager's own PagerDuty integration derives its dedup key so.
+            aliases=(f"dedup:{hashlib.sha256(group.group_key.encode()).hexdigest()}",) if len(by_cluster) == 1 else (),
+            is_over=group.status == "resolved" and not group.truncated_alerts, left_out=group.truncated_alerts,
+        )  # fmt: skip
+
+
+def _holder(arrival: Arrival, records: Records) -> tuple[Incident | None, str | None]:
+    """The open incident that has this set of alerts, or one of them; or an id that was claimed and never saved."""
+    lost = None
+    for key in (arrival.key, *arrival.aliases):
+        held = records.incidents.claimed(key)
+        incident = records.incidents.holder(held) if held else None
+        if incident and incident.is_open and _may_be(incident, arrival, records):
+            return incident, None
+        if held and incident is None and key == arrival.key:
+            lost = held
+        elif held and incident and not incident.is_open:
+            records.incidents.release(key, held)
+    prints = {alert.fingerprint: alert for alert in arrival.alerts}
+    for held in sorted(records.book.incident_of(arrival.cluster, prints)):
+        incident = records.incidents.holder(held)
+        if incident and incident.is_open and _has_one_of(incident, prints, records):
+            return incident, None
+    return None, lost
+
+
+def _may_be(incident: Incident, arrival: Arrival, records: Records) -> bool:
+    """A key that another source shares says nothing of the cluster."""
+    held = records.book.concern(incident.id)
+    return held is None or not held.cluster or not arrival.cluster or held.cluster == arrival.cluster
+
+
+def _has_one_of(incident: Incident, prints: dict[str, Alert], records: Records) -> bool:
+    """Whether it holds the very same firing: another peer of Alertmanager, or another group key, brings it again."""
+    known = records.book.find_many(incident.id, prints)
+    return any(prints[name].starts_at == alert.starts_at for name, alert in known.items())
+
+
+def _placed(lost: str | None, arrival: Arrival, records: Records) -> Incident:
+    """A new set of alerts: in the open incident that the rules find, else in one of its own."""
+    config, now = records.settings.config, records.now()
+    new = concern_of(arrival.alerts, config, records.whereabouts)
+    new = new.model_copy(update={"cluster": arrival.cluster or new.cluster})
+    nodes = records.whereabouts.count_nodes(new.cluster if config.clusters else "")
+    match = (
+        None if lost else correlate(scene(new, arrival.key, records.book.concerns(), config, nodes, now.timestamp()))
+    )
+    found = records.incidents.find(match.incident) if match else None
+    if match and found and found.is_open:
+        return _joined(found, match, new, arrival, records)
+    return _opened(lost, new, arrival, records)
+
+
+def _opened(lost: str | None, new: Concern, arrival: Arrival, records: Records) -> Incident:
+    now = records.now()
+    incident_id = lost or records.incidents.claim(arrival.key, records.incidents.new_id())
+    for alias in arrival.aliases:
+        records.incidents.claim(alias, incident_id)
+    folded = fold(records.book.find_many(incident_id, _prints(arrival)), arrival.alerts, arrival.id)
+    damping.note_changes(folded, arrival.cluster, records)
+    records.book.put_group(incident_id, _set(arrival, records))
+    records.book.put(incident_id, arrival.cluster, folded.alerts)
+    records.book.put_concern(incident_id, new.model_copy(update={"opened_at": now.timestamp()}))
+    until, why = expected_until(arrival.alerts, records.settings.config, now)
+    incident = records.incidents.save(
+        Incident(
+            id=incident_id, severity=severity_of_all(arrival.alerts), source=arrival.source,
+            group_key=arrival.key.partition(f"{arrival.source}:{arrival.cluster}:")[2][:LONGEST_LABEL] or arrival.key,
+            opened_at=now, alerted_at=now, investigation=records.investigations.new_id(),
+            hushed_until=until, hushed_why=why, **described(arrival.alerts, records),
+            **_tally((), folded.alerts, incident_id, arrival, records),
+        )
     )  # fmt: skip
+    records.book.count(now, {**folded.counts, "opened": 1})
+    return incident
 
 
-def _brought_up_to_date(
-    before: Incident, key: str, group: Group, alerts: tuple[Alert, ...], records: Records
-) -> Incident:
-    """The group's news in its incident; all quiet ends it."""
-    news = _news(before, alerts)
+def _joined(incident: Incident, match: Match, new: Concern, arrival: Arrival, records: Records) -> Incident:
+    """The open incident with this set of alerts in it, and with those incidents that turn out to be the same."""
+    for other in match.also:
+        merge_locked(other, incident.id, "bot", match.why, records)
+    records.book.put_group(incident.id, _set(arrival, records, match))
+    held = records.book.concern(incident.id)
+    records.book.put_concern(incident.id, held.with_(new) if held else new)
+    for key in (arrival.key, *arrival.aliases):
+        records.incidents.claim(key, incident.id)
+    note(
+        "alerts.joined",
+        incident.id,
+        records,
+        "bot",
+        {"rule": match.rule, "why": match.why, "alerts": len(arrival.alerts)},
+    )
+    after = _brought_up_to_date(records.incidents.get(incident.id), arrival, records, match)
+    records.book.count(records.now(), {"joined": 1, f"joined_{match.rule}": 1})
+    return after
+
+
+def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, match: Match | None = None) -> Incident:
+    """The set's news in its incident; when all is quiet, its quiet time begins."""
+    now, config = records.now(), records.settings.config
+    known = records.book.find_many(before.id, _prints(arrival))
+    gone = records.book.firing_of(before.id, arrival.id) - known.keys() if arrival.is_over else set()
+    over = [a.model_copy(update={"status": "resolved", "last_at": now})
+            for a in records.book.find_many(before.id, gone).values()]  # fmt: skip
+    folded = fold(known | {a.fingerprint: a for a in records.book.find_many(before.id, gone).values()},
+                  (*arrival.alerts, *over), arrival.id)  # fmt: skip
+    flapping = damping.note_changes(folded, arrival.cluster, records)
+    records.book.put(before.id, arrival.cluster, folded.alerts)
+    if match is None and records.book.group(before.id, arrival.id) is None:
+        records.book.put_group(before.id, _set(arrival, records, known_as="the same alerts under another key"))
+    brings = _brings(before, folded, match, config)
 
     def change(incident: Incident) -> Incident:
         if not incident.is_open:
             raise Conflict("resolved in this moment")
-        merged = _merged(incident.alerts, alerts, gone=group.status == "resolved" and not group.truncated_alerts)
-        update: dict[str, Any] = _counted(merged, group)
-        update["severity"] = worst(
-            (incident.severity, *(severity_of(a.labels) for a in alerts if a.status == "firing"))
-        )
-        if not group.truncated_alerts and all(alert.status == "resolved" for alert in merged):
-            update |= {"state": "resolved", "resolved_at": records.now()}
+        update = _tally(incident.alerts, folded.alerts, incident.id, arrival, records)
+        update["severity"] = worst((incident.severity, severity_of_all(arrival.alerts))) if folded.fresh else (
+            incident.severity
+        )  # fmt: skip
+        update["services"] = tuple(dict.fromkeys((*incident.services, *update["services"])))[:_MOST_SERVICES]
+        update["quiet_since"] = None if _fires(update) else incident.quiet_since or now
+        update["flapping"] = incident.flapping or bool(flapping)
+        if folded.fresh:
+            update["alerted_at"] = now
+        if match and match.is_cause:
+            update |= {k: v for k, v in described(arrival.alerts, records).items() if k != "channel"}
+        until, _ = expected_until(arrival.alerts, config, now)
+        if incident.hushed_until and folded.fresh and until is None:
+            update |= {"hushed_until": None, "hushed_why": ""}
+        update["look_again"] = incident.look_again or brings
         return incident.model_copy(update=update)
 
     after = records.incidents.update(before.id, change)
-    for alert, event in news:
-        _note(records, event, after, "alertmanager", {"alert": alert.name, "fingerprint": alert.fingerprint})
-    if not after.is_open:
-        _close(after, key, records)
-    elif news or after.truncated_alerts != before.truncated_alerts:
-        records.queues.enqueue("notify", SHOW_INCIDENT, after.id)
+    records.book.count(now, {**folded.counts, "flapping": len(flapping)})
+    _tell(before, after, folded, flapping, match, records)
     return after
 
 
-def _close(incident: Incident, key: str, records: Records) -> None:
-    """Record and show that it ended, and let the next alert of its group open another. Safe to repeat."""
-    lasted_s = round(((incident.resolved_at or records.now()) - incident.opened_at).total_seconds())
-    _note_once(records, "incident.resolved", incident, "alertmanager", {"lasted_s": lasted_s})
-    records.queues.enqueue("investigate", REMEMBER, incident.id)
-    records.queues.enqueue("notify", SHOW_INCIDENT, incident.id)
-    records.incidents.release(key, incident.id)
+def _tell(before: Incident, after: Incident, folded: Folded, flapping: set[str], match: Match | None,
+          records: Records) -> None:  # fmt: skip
+    """Into the ledger and onto the card; of flapping alerts only that they do."""
+    if after.flapping and not before.flapping:
+        note("alert.flapping", after.id, records, "alertmanager", {"alerts": len(flapping)})
+    for event, alerts in (("alert.received", folded.fresh), ("alert.resolved", folded.ended)):
+        for entry in entries(tuple(a for a in alerts if a.fingerprint not in flapping)):
+            note(event, after.id, records, "alertmanager", entry)
+    calm = any(a.fingerprint not in flapping for a in (*folded.fresh, *folded.ended))
+    changed = calm or after.flapping != before.flapping or after.left_out != before.left_out or match
+    if changed and not after.hushed_until:
+        show_soon(after.id, records)
 
 
-def _news(before: Incident, alerts: tuple[Alert, ...]) -> list[tuple[Alert, str]]:
-    """Alerts that are new, fire again or ended: a mere repeat is no entry in the ledger."""
-    known = {alert.fingerprint: alert for alert in before.alerts}
-    events = {"firing": "alert.received", "resolved": "alert.resolved"}
-    return [(a, events[a.status]) for a in alerts if known.get(a.fingerprint, a).status != a.status
-            or a.fingerprint not in known]  # fmt: skip
-
-
-def _merged(known: tuple[Alert, ...], received: tuple[Alert, ...], gone: bool) -> tuple[Alert, ...]:
-    """Known and received alerts by fingerprint, the received ones as they are now.
-
-    Args:
-        gone: The whole group is quiet, so that alerts it does not mention (silenced meanwhile) are over too.
-    """
-    merged = {alert.fingerprint: alert for alert in known}
-    for alert in received:
-        before = merged.get(alert.fingerprint)
-        again = before is not None and alert.status == "firing" and before.starts_at == alert.starts_at
-        count = before.received + 1 if before and again else before.received if before else 1
-        merged[alert.fingerprint] = alert.model_copy(update={"received": count})
-    mentioned = {alert.fingerprint for alert in received}
-    return tuple(
-        a.model_copy(update={"status": "resolved"}) if gone and a.fingerprint not in mentioned else a
-        for a in merged.values()
-    )
-
-
-def _counted(alerts: tuple[Alert, ...], group: Group) -> dict[str, Any]:
-    """The alerts as kept, firing ones first, the worst before others, and how many are not among them."""
-    ordered = sorted(alerts, key=lambda a: (a.status != "firing", severity_of(a.labels), a.starts_at))
-    left_out = max(len(ordered) - MOST_ALERTS, 0)
-    return {"alerts": tuple(ordered[:MOST_ALERTS]), "truncated_alerts": group.truncated_alerts + left_out}
-
-
-def _start(incident: Incident, records: Records, actor: str, team: str | None = None) -> None:
-    """Have it recorded, shown and investigated, as far as that was not begun. Safe to repeat."""
-    if not incident.investigation or not incident.is_open:
-        return
-    try:
-        if records.investigations.get(incident.investigation).observation:
-            return
-    except NotFound:
-        _note_opened(incident, records, actor)
-        asked_by = incident.opened_by
-        records.investigations.save(_investigation(incident, incident.investigation, records, asked_by, team))
-    records.queues.enqueue("investigate", INVESTIGATE, incident.investigation, once=True)
-    records.queues.enqueue("notify", SHOW_INCIDENT, incident.id)
-
-
-def _investigation(
-    incident: Incident, investigation_id: str, records: Records, asked_by: str | None, team: str | None
-) -> Investigation:
-    known = records.settings.config.services.get(incident.service or "")
-    labels = incident.alerts[0].labels if incident.alerts else {}
-    subject = Subject(
-        text=incident.title, cluster=incident.cluster, namespace=incident.namespace, service=incident.service,
-        target=target_of(labels) or (known.workloads[0] if known and known.workloads else None),
-    )  # fmt: skip
-    return Investigation(
-        id=investigation_id, subject=subject, incident=incident.id, channel=incident.channel, asked_by=asked_by,
-        team=team, started_at=records.now(),
-    )  # fmt: skip
-
-
-def _note_opened(incident: Incident, records: Records, actor: str) -> None:
-    facts = {"title": incident.title, "severity": incident.severity, "service": incident.service}
-    known = {key: value for key, value in facts.items() if value}
-    if not _note_once(records, "incident.opened", incident, actor, known):
-        return
-    for alert in incident.alerts:
-        _note(records, "alert.received", incident, actor, {"alert": alert.name, "fingerprint": alert.fingerprint})
-
-
-def _note_once(records: Records, event: str, incident: Incident, actor: str, data: dict[str, Any]) -> bool:
-    """Whether the entry was missing, as it is after a crash."""
-    if any(entry.event == event for entry in records.ledger.of_incident(incident.id)):
+def _brings(before: Incident, folded: Folded, match: Match | None, config: Any) -> bool:
+    """Whether what is new deserves another look: it is worse than when somebody looked, a cause, or a service that
+    nothing explains yet. Consequences of what is known do not."""
+    if not folded.fresh or before.looked_severity is None:
         return False
-    _note(records, event, incident, actor, data)
-    return True
+    if worst((before.looked_severity, severity_of_all(folded.fresh))) != before.looked_severity:
+        return True
+    if match:
+        return match.is_cause or match.rule in ("same_deploy", *config.grouping.labels)
+    return not set(services_of(folded.fresh, config)) <= set(before.services)
 
 
-def _note(records: Records, event: str, incident: Incident, actor: str, data: dict[str, Any]) -> None:
-    records.ledger.append(event, actor=actor, at=records.now(), incident=incident.id, data=data)
+def _fires(tally: dict[str, Any]) -> bool:
+    return bool(tally["firing_alerts"] or tally["left_out"])
 
 
-def _labels(alerts: list[Alert]) -> dict[str, str]:
-    """Labels of the worst alert, and what the others share and it lacks."""
-    shared: dict[str, str] = {}
-    for alert in reversed(alerts):
-        shared |= alert.labels
-    common = {k: v for k, v in shared.items() if all(a.labels.get(k, v) == v for a in alerts)}
-    return {**common, **alerts[0].labels}
+def _tally(
+    known: tuple[Alert, ...], changed: tuple[Alert, ...], incident_id: str, arrival: Arrival, records: Records
+) -> dict[str, Any]:  # fmt: skip
+    """What the incident's record says of its alerts."""
+    held, firing, groups = records.book.counts(incident_id)
+    kept = telling(known, changed)
+    if firing and not any(a.status == "firing" for a in kept):  # those it told of are over, others are not
+        kept = telling((), records.book.all(incident_id))
+    return {
+        "alerts": kept, "truncated_alerts": held - len(kept) + arrival.left_out, "left_out": arrival.left_out,
+        "firing_alerts": firing, "groups": groups,
+        "services": tuple(services_of(changed, records.settings.config))[:_MOST_SERVICES],
+        "silenced_alerts": sum(a.silenced and a.status == "firing" for a in kept),
+    }  # fmt: skip
 
 
-def _title(alerts: list[Alert], service: str | None) -> str:
-    """What is wrong in plain words: the alert's summary, else its name taken apart."""
-    first = alerts[0]
-    words = first.annotations.get("summary") or first.annotations.get("message") or first.annotations.get("title")
-    said = _one_line(words or first.annotations.get("description") or _spoken(first))
-    return f"{service}: {said}" if service and service.lower() not in said.lower() else said
+def _set(arrival: Arrival, records: Records, match: Match | None = None, known_as: str = "") -> Joined:
+    return Joined(
+        id=arrival.id, key=arrival.key, title=group_title(arrival.alerts, records.settings.config), at=records.now(),
+        rule=match.rule if match else "same_alert" if known_as else "", why=match.why if match else known_as,
+    )  # fmt: skip
 
 
-def _spoken(alert: Alert) -> str:
-    """ "KubePodCrashLooping" as "Kube pod crash looping", and on what."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", alert.name) or [alert.name]
-    words = " ".join(part if part.isupper() and len(part) > 1 else part.lower() for part in parts)
-    target = target_of(alert.labels) or alert.labels.get("instance")
-    return words[:1].upper() + words[1:] + (f" on {target.partition('/')[2] or target}" if target else "")
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split()).rstrip(".") or "something is wrong"
-    return line if len(line) <= _LONGEST_TITLE else line[: _LONGEST_TITLE - 1].rsplit(" ", 1)[0] + "…"
-
-
-def _namespace(config: Config, service: str | None) -> str | None:
-    return config.services[service].namespace if service else None
-
-
-def _environment(config: Config, cluster: str | None) -> str | None:
-    known = config.clusters.get(cluster or "")
-    return known.environment if known else None
-
-
-def _channel(records: Records, service: str | None) -> str | None:
-    config = records.settings.config
-    of_service = config.services[service].channel if service else None
-    return of_service or records.settings.channel or config.channels.fallback
+def _prints(arrival: Arrival) -> list[str]:
+    return [alert.fingerprint for alert in arrival.alerts]

@@ -88,6 +88,11 @@ def cluster_of(labels: Labels, config: Config, service: str | None) -> str | Non
     return said or (config.services[service].cluster if service else None)
 
 
+def owner_of(pod: str) -> str:
+    """The name of the workload that a pod's name is made of."""
+    return _POD_ENDS.sub("", pod)
+
+
 def _may_be_in(service: Service, labels: Labels) -> bool:
     namespace, cluster = namespace_of(labels), labels.get("cluster")
     return (not service.namespace or not namespace or service.namespace == namespace) and (
@@ -98,5 +103,5 @@ def _may_be_in(service: Service, labels: Labels) -> bool:
 def _workloads(labels: Labels) -> set[str]:
     """Every workload that the labels can mean; a pod's name gives its owner's."""
     found = {f"{kind}/{labels[label]}" for label, kind in _WORKLOADS if labels.get(label)}
-    owner = _POD_ENDS.sub("", labels.get("pod", ""))
+    owner = owner_of(labels.get("pod", ""))
     return found | ({f"{kind}/{owner}" for kind in ("Deployment", "StatefulSet", "DaemonSet")} if owner else set())

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import redis
 
+from core.book import Book
 from core.ledger import Ledger
 from core.model import utc_now
 from core.queues import Queues
@@ -15,6 +16,7 @@ from core.redis import connect
 from core.remediation import Remediations
 from core.settings import Settings
 from core.stores import Incidents, Investigations, Outbox, Outcomes, Requests, Switches
+from core.whereabouts import Whereabouts
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Records:
     settings: Settings
     redis: redis.Redis
     incidents: Incidents
+    book: Book
+    whereabouts: Whereabouts
     investigations: Investigations
     requests: Requests
     outbox: Outbox
@@ -44,7 +48,8 @@ def open_records(
     """
     client = client or connect(settings)
     return Records(
-        settings=settings, redis=client, incidents=Incidents(client), investigations=Investigations(client),
+        settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
+        whereabouts=Whereabouts(client), investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client), ledger=Ledger(client, settings.secrets()), queues=Queues(client),
         now=now,

@@ -116,6 +116,13 @@ class Incidents:
     def find(self, incident_id: str) -> Incident | None:
         return self._table.find(incident_id)
 
+    def holder(self, incident_id: str) -> Incident | None:
+        """The incident, or the one that it was merged into."""
+        found = self.find(incident_id)
+        while found and found.merged_into:
+            found = self.find(found.merged_into)
+        return found
+
     def save(self, incident: Incident) -> Incident:
         """Raises: Conflict when stale."""
         stored = self._table.save(incident.id, incident)
@@ -134,6 +141,10 @@ class Incidents:
         if self._redis.set(_claim_name(key), incident_id, nx=True):
             return incident_id
         return self.claimed(key) or self.claim(key, incident_id)
+
+    def reclaim(self, key: str, incident_id: str) -> None:
+        """Let another incident own `key`."""
+        self._redis.set(_claim_name(key), incident_id)
 
     def claimed(self, key: str) -> str | None:
         """The id that owns `key`. It may not be saved yet, when its opener died in between."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 from blocks.card import card_view
 from core.errors import Malformed
 from core.incident import Incident
-from core.intake import MOST_ALERTS, Group, fingerprint_of, open_incident, read_group, receive_group
+from core.folding import MOST_ALERTS
+from core.intake import open_incident, receive_group
+from core.notification import Group, fingerprint_of, read_group
 from core.records import Records, open_records
+from core.settling import settle
 from core.settings import Channels, Config, Service, Settings
 from tests.conftest import NOON
 
@@ -61,6 +65,11 @@ def receive(records: Records, *alerts: dict[str, Any], **over: Any) -> Incident:
     return incident
 
 
+def after(records: Records, seconds: float) -> Records:
+    """The same records, later."""
+    return replace(records, now=lambda: NOON + timedelta(seconds=seconds))
+
+
 def events(records: Records, incident_id: str) -> list[str]:
     return [entry.event for entry in records.ledger.of_incident(incident_id)]
 
@@ -88,7 +97,10 @@ def test_a_firing_group_opens_an_incident_and_has_it_investigated_and_shown(reco
         source="alertmanager",
         group_key=KEY,
         alerts=incident.alerts,
+        firing_alerts=2,
+        services=("shop/checkout",),
         opened_at=NOON,
+        alerted_at=NOON,
         investigation="INV-1",
         version=1,
     )
@@ -130,23 +142,29 @@ def test_one_of_two_resolved_leaves_the_incident_open(records: Records) -> None:
 
 def test_all_resolved_ends_it_and_the_next_alert_opens_another(records: Records) -> None:
     receive(records, alert(pod="a"), alert(pod="b"))
-    ended = receive(records, alert(pod="a", status="resolved"), alert(pod="b", status="resolved"))
-    assert (ended.state, ended.resolved_at) == ("resolved", NOON)
-    assert ended.alerts[0].ends_at == NOON - timedelta(minutes=1)
+    quiet = receive(records, alert(pod="a", status="resolved"), alert(pod="b", status="resolved"))
+    assert (quiet.state, quiet.quiet_since) == ("open", NOON)
+    assert quiet.alerts[0].ends_at == NOON - timedelta(minutes=1)
+    settle(after(records, 299))
+    assert records.incidents.get("INC-1").is_open
+    settle(after(records, 300))
+    ended = records.incidents.get("INC-1")
+    assert (ended.state, ended.resolved_at) == ("resolved", NOON + timedelta(seconds=300))
     assert events(records, "INC-1")[-1] == "incident.resolved"
-    assert jobs(records, "notify")[-1] == ["show_incident", "INC-1"]
-    assert receive(records, alert(pod="a")).id == "INC-2"
+    assert ["remember", "INC-1"] in jobs(records, "investigate")
+    assert receive(after(records, 301), alert(pod="a")).id == "INC-2"
 
 
 def test_a_quiet_group_ends_also_what_it_no_longer_mentions(records: Records) -> None:
     receive(records, alert(pod="a"), alert(pod="silenced"))
-    assert receive(records, alert(pod="a", status="resolved")).state == "resolved"
+    after = receive(records, alert(pod="a", status="resolved"))
+    assert (after.firing_alerts, after.quiet_since) == (0, NOON)
 
 
 def test_a_truncated_group_is_not_taken_for_quiet(records: Records) -> None:
     receive(records, alert(), truncatedAlerts=7)
     after = receive(records, alert(status="resolved"), truncatedAlerts=7)
-    assert (after.state, after.truncated_alerts) == ("open", 7)
+    assert (after.quiet_since, after.truncated_alerts) == (None, 7)
 
 
 def test_a_resolved_group_that_nobody_knows_opens_nothing(records: Records) -> None:
@@ -184,7 +202,7 @@ def test_without_a_service_the_incident_goes_to_the_settings_channel_then_to_the
     assert receive(configured(records, Config()), alert()).channel == "C0SRE"
     only_fallback = Settings(data_dir=records.settings.data_dir, config=Config(channels=Channels(fallback="C0ALL")))
     other = open_records(only_fallback, records.redis, now=lambda: NOON)
-    assert receive(other, alert(), groupKey="other").channel == "C0ALL"
+    assert receive(other, alert(namespace="elsewhere"), groupKey="other").channel == "C0ALL"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +225,7 @@ def test_a_group_of_thousands_is_one_incident_that_keeps_the_worst(records: Reco
     assert (len(incident.alerts), incident.truncated_alerts) == (MOST_ALERTS, 1000 - MOST_ALERTS)
     assert incident.alerts[0].labels["pod"] == "p999"
     quiet = receive(records, *(a | {"status": "resolved"} for a in many))
-    assert quiet.state == "resolved"
+    assert (quiet.firing_alerts, quiet.quiet_since) == (0, NOON)
 
 
 def test_many_processes_that_receive_a_group_at_once_open_one_incident(records: Records) -> None:
@@ -257,20 +275,25 @@ def test_who_comes_after_a_crash_finishes_what_was_begun(
     assert events(records, incident.id).count("incident.opened") == 1
 
 
+@pytest.mark.parametrize("step", ["incidents.release", "ledger.append", "book.close", "queues.enqueue"])
 def test_a_crash_between_resolving_and_letting_go_is_mended_by_the_next(
-    records: Records, monkeypatch: pytest.MonkeyPatch
+    records: Records, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     receive(records, alert())
+    receive(records, alert(status="resolved"))
 
-    def dies(*_: object) -> None:
+    def dies(*_: object, **__: object) -> None:
         raise Died
 
+    store, name = step.split(".")
     with monkeypatch.context() as patched:
-        patched.setattr(records.incidents, "release", dies)
+        patched.setattr(getattr(records, store), name, dies)
         with pytest.raises(Died):
-            receive(records, alert(status="resolved"))
+            settle(after(records, 400))
     assert receive_group(records, group(alert(status="resolved"))) is None
+    settle(after(records, 410))
     assert events(records, "INC-1").count("incident.resolved") == 1
+    assert jobs(records, "investigate").count(["remember", "INC-1"]) == 1
     assert receive(records, alert()).id == "INC-2"
 
 
@@ -314,6 +337,8 @@ def test_a_person_opens_an_incident_in_words(records: Records) -> None:
         source="slack",
         opened_by="U1",
         opened_at=NOON,
+        services=("checkout",),
+        groups=0,
         channel="C9",
         investigation="INV-1",
         version=1,
