@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -70,7 +72,22 @@ def _run(work: Coroutine[Any, Any, T]) -> T | signal.Signals:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, end, number)
+        watch = asyncio.create_task(_hung_up())
+        await asyncio.wait([task, watch], return_when=asyncio.FIRST_COMPLETED)
+        if watch.done():
+            end(signal.SIGHUP)
+        watch.cancel()
         await asyncio.wait([task])
         return told[0] if told else task.result()
 
     return asyncio.run(main())
+
+
+async def _hung_up() -> None:
+    """Return once our terminal is gone: where make runs as a terminal's only program, nobody signals us."""
+    look = select.poll()
+    for stream in (sys.stdin, sys.stdout):
+        if stream.isatty():
+            look.register(stream, 0)
+    while not look.poll(0):  # noqa: ASYNC110  # the loop's own way would read, which stops a process in the background
+        await asyncio.sleep(1)

@@ -102,5 +102,7 @@ def _open(url: str) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(line)
-    sys.stdout.flush()
+    try:
+        click.echo(line)
+    except OSError:  # the terminal is gone, or who read our output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,15 +21,16 @@ _MENTIONS = ("cmdline", "environ")
 class Demo:
     """One demo. `folder` is its TMPDIR, so whoever belongs to it names that folder."""
 
-    def __init__(self, folder: Path, port: int, *options: str, **environment: str) -> None:
+    def __init__(self, folder: Path, port: int, *options: str, terminal: int | None = None, **environment: str) -> None:
         self.folder, self.url = folder, f"http://127.0.0.1:{port}"
         self._said = folder / "said.log"
         known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bot.cli", "demo", "--port", str(port), *options], cwd=ROOT,
-                env={**known, "TMPDIR": str(folder), **environment}, stdin=subprocess.DEVNULL, stdout=said,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                env={**known, "TMPDIR": str(folder), **environment}, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=said if terminal is None else terminal,
             )  # fmt: skip
 
     @property
@@ -58,9 +59,9 @@ class Demo:
 
 
 @contextmanager
-def demo(port: int, *options: str, **environment: str) -> Iterator[Demo]:
+def demo(port: int, *options: str, terminal: int | None = None, **environment: str) -> Iterator[Demo]:
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:  # short: sockets live in it
-        running = Demo(Path(folder), port, *options, **environment)
+        running = Demo(Path(folder), port, *options, terminal=terminal, **environment)
         try:
             yield running
         finally:

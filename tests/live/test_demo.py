@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -170,6 +171,16 @@ def test_an_end_by_signal_or_closed_terminal_leaves_no_process(number: signal.Si
     with demo(free_port()) as found:
         found.ready()
         assert found.tell(number) == 0
+        assert found.processes() == {}
+
+
+def test_a_closed_terminal_that_tells_nobody_leaves_no_process() -> None:
+    ours, theirs = os.openpty()
+    with demo(free_port(), terminal=theirs) as found:
+        os.close(theirs)
+        found.until(lambda: MOMENTS["its workers start"](found))
+        os.close(ours)
+        assert found.process.wait(30) == 0
         assert found.processes() == {}
 
 
