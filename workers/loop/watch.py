@@ -59,9 +59,14 @@ def look(remediation_id: str, world: World) -> None:
         case "worse":
             _take_back(rem, verdict, world)
         case "unproven":
-            _hand_over(rem, "unproven", " ".join(verdict.sentences), records)
+            _hand_over(rem, "unproven", _joined(verdict), records)
     if verdict.outcome != "wait":
         _show(records.remediations.get(rem.id), world)
+
+
+def _joined(verdict: Verdict) -> str:
+    """What the last look showed, as one sentence."""
+    return f"{'; '.join(sentence.rstrip('.') for sentence in verdict.sentences)}."
 
 
 def _settled(rem: Remediation, world: World) -> bool | None:
@@ -74,7 +79,8 @@ def _settled(rem: Remediation, world: World) -> bool | None:
 
 
 def _worked(rem: Remediation, verdict: Verdict, records: Records) -> None:
-    rem = end(rem, records, "watching", "worked", " ".join(verdict.sentences))
+    said = rem.outcome or "It was done."
+    rem = end(rem, records, "watching", "worked", _joined(verdict))
     if rem.incident is None:
         return
     supersede(rem.incident, records, f"{rem.id} has mended it.")
@@ -86,13 +92,13 @@ def _worked(rem: Remediation, verdict: Verdict, records: Records) -> None:
         )
         records.ledger.append("incident.resolved", actor="bot", at=records.now(), incident=incident.id)
         records.queues.enqueue("investigate", REMEMBER, incident.id)
-    set_incident(rem, "watching", records, headline=verdict.sentences[0] if verdict.sentences else None)
+    set_incident(rem, "watching", records, headline=f"{said} It holds.")
 
 
 def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
     """It made things worse: undo it where that is possible and nobody paused the bot, and hand over."""
     records = world.records
-    worse = " ".join(verdict.sentences)
+    worse = _joined(verdict)
     if rem.undo is None or records.switches.find("paused") is not None:
         why = "It cannot be taken back" if rem.undo is None else "The bot is paused, so I do not take it back"
         _hand_over(rem, "unproven", f"{worse} {why}; a person has to look now.", records)
