@@ -101,10 +101,11 @@ class JsonApi:
         unclear = Unclear(f"{self._here()} took the write of {what} and its answer was lost; look at what is there.")
         try:
             # A kept connection that breaks as it is used would leave it open whether the write arrived.
-            answer = self._session.request(
-                method, f"{self.url}{path}", json=body, timeout=(CONNECT_S, self._timeout_s), allow_redirects=False,
-                headers={"Connection": "close"},
-            )  # fmt: skip
+            with requests.Session() as session:
+                answer = session.request(
+                    method, f"{self.url}{path}", json=body, auth=self._session.auth,
+                    timeout=(CONNECT_S, self._timeout_s), allow_redirects=False,
+                )  # fmt: skip
         except requests.exceptions.RequestException as error:
             if _never_sent(error):
                 raise Unreachable(f"{self._here()} does not answer; check {self._setting} and that it runs.") from error

@@ -49,9 +49,9 @@ class Connection:
 
     def send(
         self, method: str, path: str, query: Mapping[str, str | int], timeout_s: float, *, body: object = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, fresh: bool = False,
     ) -> Answer:  # fmt: skip
-        """One request, sent once.
+        """One request, sent once; with `fresh` over a new connection.
 
         Raises: Unreachable when nothing was sent; Lost when there is no whole answer.
         """
@@ -60,6 +60,8 @@ class Connection:
         from urllib3 import exceptions as urllib3
 
         kind = {"Content-Type": "application/json"} if body else {}
+        if fresh:
+            self._client.rest_client.pool_manager.clear()
         try:
             method, url, sent, content, _ = self._client.param_serialize(
                 method, path, query_params=list(query.items()), body=body,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 WRITE_S = 15.0  # admission webhooks may take 10 s each by default
-_FRESH = {"Connection": "close"}  # a kept connection that breaks as it is used leaves it open whether the write arrived
 _LATER_S = 5.0  # what kubectl waits before it tries an eviction again
 
 
@@ -59,9 +58,8 @@ class KubernetesWriter:
 
         query = {"dryRun": "All"} if dry_run else {}
         try:
-            answer = self._connection.send(
-                method, path, query, WRITE_S, body=body, headers=_FRESH | (headers or {})
-            )  # fmt: skip
+            # A kept connection that breaks as it is used would leave it open whether the write arrived.
+            answer = self._connection.send(method, path, query, WRITE_S, body=body, headers=headers, fresh=True)
             if 200 <= answer.status < 300:
                 return dict(orjson.loads(answer.body))
         except Lost as error:
