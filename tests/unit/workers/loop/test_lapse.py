@@ -20,7 +20,7 @@ from core.settings import Approvers, Config
 from tests.conftest import NOON
 from tests.unit.blocks.worlds import rollback
 from workers.loop.lapse import close, lapse, redraw, supersede
-from workers.loop.proposals import move, show
+from workers.loop.proposals import drawn, move, show
 
 CARD = "INV-3/proposal-1"
 
@@ -60,7 +60,9 @@ def queued(records: Records, job: str = DELIVER) -> list[str]:
 
 
 def drain(records: Records) -> None:
-    records.queues._queue("notify").empty()
+    queue = records.queues._queue("notify")
+    for job in queue.jobs:
+        queue.remove(job)
 
 
 def says(records: Records, key: str) -> str:
@@ -146,7 +148,6 @@ def test_a_click_that_came_first_wins(records: Records) -> None:
 def test_a_decision_that_comes_while_the_card_is_drawn_is_not_drawn_over(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = lapse_module.drawn
     clicks = [1]
 
     def drawn_slowly(rem: Remediation, held: Records) -> View:
