@@ -67,6 +67,7 @@ def judge(
 class _State:
     good: bool
     worse: bool
+    blind: bool  # something that was known is not known now
     only_alerts_left: bool  # everything else is good
 
 
@@ -81,7 +82,9 @@ def _state(before: Look, after: Look, previous: Look | None, pairs: tuple[Pair, 
     ended = bool(before.firing) and after.firing == ()
     improved = ended or any(_was_bad(pair) and _is_fine(pair) for pair in target)
     quiet = after.firing == () or (after.firing is None and not before.firing)
-    return _State(figures and quiet and improved, worse, figures and not quiet and after.firing is not None)
+    blind = any(pair.is_judged and pair.before is not None and pair.after is None for pair in pairs)
+    waits = figures and not quiet and after.firing is not None
+    return _State(figures and quiet and improved, worse, blind, waits)
 
 
 def _trend(state: _State, at: datetime, previous: Look | None, settled: bool | None) -> Trend:
@@ -91,17 +94,18 @@ def _trend(state: _State, at: datetime, previous: Look | None, settled: bool | N
         not (state.good or state.worse) and last.good_since is not None and not last.slipped and last.slips < SLIPS
     )
     held = (last.good_since or at) if state.good else last.good_since if forgiven else None
+    worse = (last.worse_since or at) if state.worse else last.worse_since if state.blind else None
     return Trend(
         settled_since=None if settled is False else last.settled_since or at,
         good_since=held, slipped=forgiven, slips=(last.slips + forgiven) if held else 0,
-        worse_since=(last.worse_since or at) if state.worse else None,
+        worse_since=worse,
     )  # fmt: skip
 
 
 def _outcome(
     state: _State, trend: Trend, after: Look, looks_s: float, settle_s: float, settled: bool | None
 ) -> Literal["wait", "worked", "worse", "unproven"]:
-    if trend.worse_since and trend.worse_since < after.at:
+    if state.worse and trend.worse_since and trend.worse_since < after.at:
         lasting_s = min(LASTING_S, settle_s * LASTING_SHARE) * (ROLLING_TIMES if settled is False else 1.0)
         if _seconds(trend.worse_since, after.at) >= lasting_s:
             return "worse"

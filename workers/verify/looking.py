@@ -26,7 +26,7 @@ from workers.verify.figures import Figures
 from workers.verify.pods import asked_of, live, pod_measures, take
 from workers.world import Operator
 
-FIRST_S, SECOND_S = 0.9, 0.9  # together below 2 s, so that a verify job every few seconds never piles up
+FIRST_S, SECOND_S = 0.8, 1.1  # together below 2 s, so that a verify job every few seconds never piles up
 _RECENTLY = timedelta(minutes=10)  # what restarts before the action are counted over, and how old unknown trouble is
 _MOST_DOWNSTREAM = 4  # each costs Prometheus some eight queries
 _MOST_EXPRESSIONS = 8

@@ -126,6 +126,11 @@ def test_downstream_is_named_with_its_figures() -> None:
     assert "5xx of storefront 0.3 % → 9.0 %" in watch(lambda _: look(below=0.09))[2].sentences
 
 
+def test_a_look_that_sees_nothing_does_not_end_a_worsening() -> None:
+    worse, blind = look(errors=0.5), look(errors=None)
+    assert watch([worse, blind, blind, worse, blind, worse])[:2] == ("worse", 15)
+
+
 def test_one_odd_look_is_not_worse() -> None:
     assert watch([GOOD, GOOD, look(errors=0.5), *[GOOD] * 30])[0] == "worked"
 
