@@ -29,7 +29,8 @@ export function drawMessage(message, { compact = false, inThread = false, redraw
     compact ? el("div", { class: "aside" }, time) : avatar(author),
     el("div", { class: "body" },
       message.is_ephemeral && onlyYou(message, redraw),
-      !compact && el("header", {}, el("b", {}, author.real_name), author.bot && el("span", { class: "app" }, "APP"), time),
+      !compact && el("header", {}, el("b", {}, author.real_name), author.bot && el("span", { class: "app" }, "APP"), time,
+        Boolean(message.blocks?.length) && edited(message)),
       gone ? el("p", { class: "hint" }, message.text) : content(message),
       reactions(message),
       !inThread && footer(message)),
@@ -60,12 +61,18 @@ function content(message) {
     : message.text ? [el("div", { class: "text" }, ...mrkdwn(message.text))] : [];
   return el("div", { class: streaming ? "content streaming" : "content" },
     words.length || !streaming ? words : el("p", { class: "hint" }, "is writing …"),
-    message.edited && !streaming && el("span", { class: "edited", title: fullTime(Number(message.edited.ts)) }, "(edited)"),
+    !message.blocks?.length && edited(message),
     (message.attachments ?? []).map((attachment) => drawAttachment(attachment, ctx)),
     (message.files ?? []).map(drawFile),
     streaming && el("button", {
       type: "button", class: "button stop", "data-key": "stop", onclick: () => act("stop", { ts: message.ts }),
     }, icon("stop"), "Stop"));
+}
+
+/** Said after the words, or, where blocks have no end that a word could follow, beside the time. */
+function edited(message) {
+  if (!message.edited || message.streaming_state === "in_progress") return null;
+  return el("span", { class: "edited", title: fullTime(Number(message.edited.ts)) }, "(edited)");
 }
 
 function drawAttachment(attachment, ctx) {

@@ -14,15 +14,15 @@ const NEAR_PX = 80;
 /** A list that stays at its end while one reads there, and says when there is more below. */
 function scroller(label) {
   const list = el("ol", { class: "messages" });
-  const notice = el("button", { type: "button", class: "more-below", hidden: true }, "New messages", icon("down"));
+  const notice = el("button", { type: "button", class: "more-below", hidden: true }, "Newer messages", icon("down"));
   const box = el("div", { class: "scroll", tabindex: 0, role: "log", "aria-label": label, "aria-live": "off" });
   const wrapper = el("div", { class: "scroller" }, box, notice);
   const atEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+  let stuck = true;
   const toEnd = () => {
     box.scrollTop = box.scrollHeight;
     notice.hidden = true;
   };
-  let stuck = true;
   box.addEventListener("scroll", () => {
     stuck = atEnd();
     if (stuck) notice.hidden = true;
@@ -35,12 +35,17 @@ function scroller(label) {
     if (stuck) toEnd();
     else if (box.scrollHeight > height) notice.hidden = false;
   };
-  return { wrapper, box, list, hold, toEnd: () => { stuck = true; toEnd(); }, isAtEnd: () => stuck };
+  const go = (end) => {
+    box.scrollTop = end ? box.scrollHeight : 0;
+    stuck = end || atEnd();
+    notice.hidden = stuck;
+  };
+  return { wrapper, box, list, hold, go, isAtEnd: () => stuck };
 }
 
 /** The channel, direct messages or the app's Home. Returns the function that draws it. */
 export function channelPane(root) {
-  const { wrapper, box, list, hold, toEnd, isAtEnd } = scroller("Messages");
+  const { wrapper, box, list, hold, go: scrollTo, isAtEnd } = scroller("Messages");
   const head = el("header", { class: "pane-head" });
   const intro = el("div", { class: "intro" });
   const status = el("p", { class: "status" });
@@ -71,7 +76,7 @@ export function channelPane(root) {
     });
     writing.settle();
     writing.box.hidden = Boolean(channel && !workspace.channels[channel].members.includes(me()));
-    if (moved) toEnd();
+    if (moved) scrollTo(true);
     if (channel && isAtEnd() && document.visibilityState === "visible") markRead(channel);
   };
   box.addEventListener("scroll", () => currentChannel() && isAtEnd() && markRead(currentChannel()));
@@ -127,7 +132,7 @@ function drawStatus(status, channel, ts) {
 
 /** The open thread. Returns the function that draws it. */
 export function threadPane(root) {
-  const { wrapper, box, list, hold, toEnd } = scroller("Thread");
+  const { wrapper, box, list, hold, go: scrollTo } = scroller("Thread");
   const where = el("span", { class: "topic" });
   const close = el("button", { type: "button", class: "quiet", "aria-label": "Close the thread", title: "Close (Esc)", onclick: () => go({ thread: null }) }, icon("close"));
   const back = el("button", { type: "button", class: "quiet back", "aria-label": "Back to the channel", onclick: () => go({ thread: null }) }, icon("back"));
@@ -135,6 +140,7 @@ export function threadPane(root) {
   const writing = composer(() => ({ key: `${me()} ${place.thread}`, thread: place.thread, hint: "Reply …" }));
   box.append(list, status);
   fill(root, el("header", { class: "pane-head" }, back, el("h2", {}, "Thread"), where, close), wrapper, writing.box);
+  const opened = new Set();
   let shown = null;
 
   const draw = () => {
@@ -153,7 +159,8 @@ export function threadPane(root) {
       if (!find(channel, place.thread)) fill(status, "This message is not there any more.").hidden = false;
     });
     writing.settle();
-    if (moved) toEnd();
+    if (moved) scrollTo(opened.has(shown)); // the first time it is read from its beginning
+    opened.add(shown);
   };
   return { draw, field: writing.field };
 }
