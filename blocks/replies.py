@@ -13,6 +13,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("mode", "[shadow, assist or autonomous]", "what I may do by myself; changed by those who may approve"),
     ("pause", "[why]", "nothing more is done to the cluster, at once; /sre resume ends it"),
     ("resume", "", "ends a pause"),
+    ("verify", "", "whether the ledger's chain holds"),
     ("help", "", "this"),
 )
 

@@ -106,6 +106,10 @@ _EVENTS = {
     "approval.asked": "asked for approval", "approval.clicked": "was clicked", "approval.refused": "did not count",
     "approval.granted": "was approved", "approval.rejected": "was rejected", "approval.escalated": "asked others",
     "approval.expired": "expired unanswered", "approval.superseded": "was superseded",
+    "action.begun": "began to", "action.done": "did it", "action.interrupted": "was interrupted",
+    "action.resumed": "went on after a restart", "remediation.ended": "ended",
+    "undo.begun": "began to take it back", "undo.done": "took it back", "undo.failed": "could not take it back",
+    "undo.interrupted": "was interrupted while taking it back",
 }  # fmt: skip
 _LEFT_OUT = {"usage", "policy_hash", "fingerprint", "investigation", "took_ms", "action"}
 

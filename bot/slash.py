@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 from uuid import uuid4
 
 from blocks.replies import COMMANDS, help_view, opened_view, reply
@@ -14,7 +15,7 @@ from bot.membership import GroupsOf
 from bot.words import LONGEST, nearest, plain
 from core.intake import open_incident
 from core.outbox import View
-from core.queues import ANSWER
+from core.queues import ANSWER, CHECK_LEDGER
 from core.records import Records
 from core.request import Request
 from core.status import read_status
@@ -78,11 +79,7 @@ def _explain(rest: str, command: Command, records: Records) -> View:
         if incident is None:
             return reply(f"There is no INC-{int(found[1])}.")
         return replay_view(incident, records.ledger.of_incident(incident.id), records.now())
-    request = Request(
-        id=uuid4().hex, kind="explain", text=rest, user=command.user, team=command.team, channel=command.channel,
-        response_url=command.response_url, asked_at=records.now(),
-    )  # fmt: skip
-    records.requests.save(request)
+    request = _saved("explain", rest, command, records)
     records.queues.enqueue("investigate", ANSWER, request.id)
     return reply("I am looking; the answer comes as a thread in this channel")
 
@@ -108,8 +105,24 @@ def _home(command: Command, records: Records) -> str | None:
     return shared or settings.channel or settings.config.channels.fallback or command.channel
 
 
+def _verify(_rest: str, command: Command, records: Records) -> View:
+    """The chain of a year takes longer than an answer may: a worker says it."""
+    request = _saved("verify", "", command, records)
+    records.queues.enqueue("notify", CHECK_LEDGER, request.id)
+    return reply("I am recomputing the ledger's chain; the answer comes here, to you alone")
+
+
+def _saved(kind: Literal["explain", "verify"], text: str, command: Command, records: Records) -> Request:
+    request = Request(
+        id=uuid4().hex, kind=kind, text=text, user=command.user, team=command.team, channel=command.channel,
+        response_url=command.response_url, asked_at=records.now(),
+    )  # fmt: skip
+    records.requests.save(request)
+    return request
+
+
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
-    "status": _status, "explain": _explain, "incident": _incident, "help": _help,
+    "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
 if {*_HANDLERS, *CONTROLS} != {name for name, _, _ in COMMANDS}:

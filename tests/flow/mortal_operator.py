@@ -2,8 +2,8 @@
 
 `{"job": "prepare", "id": "ACT-1", "die_at": 7}` runs one job in a process of its own, forked from this one as RQ's
 worker forks; the answer says whether it died, or failed by itself, or how many boundaries it passed until its end.
-A boundary is right after each ledger write, saved state, queued job, Kubernetes write and Slack call, and before the
-first of them: right before the next one, nothing more has happened.
+With `"victim": 4711` that process is killed there instead. A boundary is right after each ledger write, saved state,
+queued job, Kubernetes write and Slack call, and before the first: right before the next one, nothing more has happened.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ STEPS: tuple[tuple[type, tuple[str, ...]], ...] = (
 
 
 class Mortal:
-    """Counts boundaries, and dies at one."""
+    """Counts boundaries, and dies at one, or lets another process die there."""
 
-    def __init__(self, die_at: int | None) -> None:
-        self.die_at, self.passed = die_at, 0
+    def __init__(self, die_at: int | None, victim: int | None) -> None:
+        self.die_at, self.victim, self.passed = die_at, victim, 0
 
     def boundary(self) -> None:
         self.passed += 1
         if self.passed == self.die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(self.victim or os.getpid(), signal.SIGKILL)
 
     def around(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -60,9 +60,9 @@ class Mortal:
         return run
 
 
-def run(job: str, ident: str, die_at: int | None) -> int:
+def run(job: str, ident: str, die_at: int | None, victim: int | None) -> int:
     """The boundaries passed. Does not return when it dies."""
-    mortal = Mortal(die_at)
+    mortal = Mortal(die_at, victim)
     for owner, names in STEPS:
         for name in (n for n in names if hasattr(owner, n)):
             setattr(owner, name, mortal.around(getattr(owner, name)))
@@ -84,7 +84,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os.close(read)
-            passed = run(asked["job"], asked["id"], asked.get("die_at"))
+            passed = run(asked["job"], asked["id"], asked.get("die_at"), asked.get("victim"))
             os.write(write, str(passed).encode())
             os._exit(0)
         os.close(write)

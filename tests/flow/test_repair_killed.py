@@ -30,6 +30,7 @@ from core.diagnosis import (
 from core.incident import Alert, Incident
 from core.observation import Observation
 from core.records import Records, open_records
+from core.redis import start_embedded
 from core.remediation import Click, Remediation
 from core.settings import load_settings
 from sandbox.company import Company, running, wait_until
@@ -50,19 +51,23 @@ class Operator:
 
     def run(self, job: str, ident: str, die_at: int | None = None) -> dict[str, Any]:
         """As RQ does: a job that fails, as when a busy machine lets a dry run time out, is run again."""
-        assert self._program.stdin and self._program.stdout
         for _ in range(4):
-            self._program.stdin.write(json.dumps({"job": job, "id": ident, "die_at": die_at}) + "\n")
-            self._program.stdin.flush()
-            answer = self._program.stdout.readline()
-            assert answer, "the operator's program ended"
-            found: dict[str, Any] = json.loads(answer)
+            found = self.once(job, ident, die_at)
             if not found["failed"]:
                 return found
         raise AssertionError(f"{job} {ident} failed four times")
 
+    def once(self, job: str, ident: str, die_at: int | None = None, victim: int | None = None) -> dict[str, Any]:
+        assert self._program.stdin and self._program.stdout
+        self._program.stdin.write(json.dumps({"job": job, "id": ident, "die_at": die_at, "victim": victim}) + "\n")
+        self._program.stdin.flush()
+        answer = self._program.stdout.readline()
+        assert answer, "the operator's program ended"
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
     def kill(self, job: str, ident: str, die_at: int) -> None:
-        """Run it to its death. On a machine that stalls a read may time out: a shorter way to the end, no less valid."""
+        """Run it to its death. On a machine that stalls, a read may time out: a shorter way to the end."""
         found = self.run(job, ident, die_at)
         assert found["died"] or found["boundaries"] < die_at
 
@@ -261,3 +266,20 @@ def test_two_clicks_at_once_run_it_once(operator: Operator) -> None:
     assert check(operator, before) == "watching"
     refused = [e.data for e in operator.records.ledger.entries() if e.event == "approval.refused"]
     assert [(data["click"], data["code"]) for data in refused] == [("click-2", "decided")]
+
+
+def test_redis_killed_anywhere_in_an_approved_repair_loses_nothing(operator: Operator, redis_data: Path) -> None:
+    broken(operator)
+    operator.run("prepare", "ACT-1")
+    clicked(operator)
+    boundaries = operator.run("decide", "click-1")["boundaries"]
+    for die_at in range(2, boundaries + 1):  # right after each write of any kind
+        broken(operator)
+        operator.run("prepare", "ACT-1")
+        clicked(operator)
+        before = operator.changes
+        server = int(operator.records.redis.info("server")["process_id"])
+        operator.once("decide", "click-1", die_at, victim=server)
+        start_embedded(redis_data)  # with what its append-only file holds
+        operator.run("decide", "click-1")
+        assert check(operator, before) in ("watching", "interrupted"), f"boundary {die_at}"
