@@ -87,7 +87,7 @@ def operate(face: Face, number: int = 1) -> None:
     queue = Queue("remediate", connection=face.records.redis, serializer=JSONSerializer)
     for job in queue.jobs:
         queue.remove(job)
-        getattr(jobs, job.func_name.rpartition(".")[2])(*job.args)
+        getattr(jobs, str(job.func_name).rpartition(".")[2])(*job.args)
     posted(face, number)
 
 
@@ -353,10 +353,8 @@ def test_a_proposal_that_is_gone_is_answered(one: Face) -> None:
 
 def test_expiry_is_escalated_and_then_closes_the_card_with_a_sentence_in_the_thread(one: Face) -> None:
     ts = asked(one)
-    for minutes in (9, 13):
-        later = replace(one.records, now=lambda minutes=minutes: NOON + timedelta(minutes=minutes))
-        lapse.lapse(later)
-    lapse.close("ACT-7", later)
+    lapse.lapse(replace(one.records, now=lambda: NOON + timedelta(minutes=9)))
+    lapse.close("ACT-7", replace(one.records, now=lambda: NOON + timedelta(minutes=13)))
     posted(one)
     thread = one.slack.thread(str(one.records.outbox.get("INC-42/card").ts))
     said = [message.text for message in thread]
