@@ -11,7 +11,7 @@ import yaml
 from core.errors import ConfigError
 from core.settings import Cluster, Config, Settings
 from workers.adapters import kubeconfig
-from workers.adapters.kubeconfig import load, read_context
+from workers.adapters.kubeconfig import load, read_context, write_context
 
 
 def written(folder: Path, name: str = "config", **changed: Any) -> Path:
@@ -148,3 +148,27 @@ def test_each_cluster_of_the_catalogue_has_its_read_context(tmp_path: Path) -> N
     assert read_context(settings(tmp_path), None) is None
     with pytest.raises(ConfigError, match=r"There is no cluster 'asia' under clusters in SRE_CONFIG; it has: eu, us\."):
         read_context(many, "asia")
+
+
+def test_the_context_to_write_with_has_to_be_named(tmp_path: Path) -> None:
+    clusters = {"eu": Cluster(write_context="eu-operator"), "us": Cluster(read_context="us-reader")}
+    config = Config(clusters=clusters)
+    both = settings(tmp_path, config=config)
+
+    assert write_context(both, "eu") == "eu-operator"
+    with pytest.raises(ConfigError, match=r"set clusters\.us\.write_context in SRE_CONFIG"):
+        write_context(both, "us")
+    with pytest.raises(ConfigError, match="set SRE_KUBE_WRITE_CONTEXT"):
+        write_context(both, None)
+    with pytest.raises(ConfigError, match="no cluster 'mars'"):
+        write_context(both, "mars")
+    named = settings(tmp_path, config=config, kube_write_context="any")
+    assert (write_context(named, "eu"), write_context(named, "us"), write_context(named, None)) == (
+        "eu-operator",
+        "any",
+        "any",
+    )
+    only = settings(tmp_path, config=Config(clusters={"eu": clusters["eu"]}))
+    assert write_context(only, None) == "eu-operator"
+    with pytest.raises(ConfigError, match="no kube context to repair with"):
+        write_context(settings(tmp_path), None)
