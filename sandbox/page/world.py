@@ -45,6 +45,7 @@ class WorldPanel:
         self._bot = "The bot is starting."
         self._ready = False
         self._broken_at: float | None = None
+        self._was_asked = False
         self._tell()
 
     def mount(self, app: web.Application) -> None:
@@ -97,7 +98,10 @@ class WorldPanel:
         progress = journey(self._slack.workspace, began or 0.0)
         told = progress["diagnosis"]
         took_s = round(float(told["ts"]) - began) if told and began is not None else None
-        return progress | {"broken": began is not None, "took_s": took_s, "healed": self._is_healed()}
+        self._was_asked = self._was_asked or progress["approve"] is not None
+        return progress | {
+            "broken": began is not None, "took_s": took_s, "asked": self._was_asked, "healed": self._is_healed(),
+        }  # fmt: skip
 
     def _tell(self) -> None:
         self._page.publish("world", self.world())

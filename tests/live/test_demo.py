@@ -74,7 +74,7 @@ def shot(page: Page, name: str) -> None:
     page.screenshot(path=SHOTS / f"{name}.png")
 
 
-def test_a_newcomer_gets_from_fault_to_diagnosis_and_back_to_health(browser: Browser, running: Demo) -> None:
+def test_a_newcomer_gets_from_fault_to_diagnosis_to_approval_to_health(browser: Browser, running: Demo) -> None:
     running.until(lambda: "The page is at" in running.said)
     with visitor(browser, running.url) as page:
         guide, world = page.locator("#guide"), page.locator("#world")
@@ -104,10 +104,26 @@ def test_a_newcomer_gets_from_fault_to_diagnosis_and_back_to_health(browser: Bro
                 page.locator("#world").get_by_role("heading", name=part).scroll_into_view_if_needed()
                 shot(page, f"4-{width}-{theme}-{part.split()[0].lower()}")
     with visitor(browser, running.url) as page:
-        page.locator("#world").get_by_role("button", name="Heal everything").click()
-        page.locator("#world").get_by_text("All 8 services are healthy.").wait_for()
+        page.locator("#guide").get_by_text("press Approve there").wait_for()
+        page.locator("#guide").get_by_role("button", name="Read the thread").click()
+        page.locator("#thread").get_by_role("button", name="Approve").click()
         page.locator("#guide").get_by_text("the fault is gone").wait_for()
+        page.get_by_role("tab", name="World").click()
+        page.locator("#world").get_by_text("All 8 services are healthy.").wait_for()
         shot(page, "5-healed-1280-light")
+
+
+def test_whatever_is_broken_is_healed_at_one_press(browser: Browser, running: Demo) -> None:
+    running.ready()
+    with visitor(browser, running.url) as page:
+        world = page.locator("#world")
+        heal = world.get_by_role("button", name="Heal everything")
+        world.get_by_role("button", name="Unschedulable").click()
+        world.get_by_role("button", name="catalog: degraded").wait_for()
+        world.get_by_text("Undoes unschedulable.").wait_for()
+        heal.click()
+        world.get_by_role("button", name="catalog: healthy").wait_for()
+        assert heal.get_attribute("aria-disabled") == "true"
 
 
 def test_the_guide_stays_hidden_once_hidden(browser: Browser, running: Demo) -> None:

@@ -52,12 +52,13 @@ export function start(element, api) {
   }
 }
 
-function last({ card, diagnosis, approve, healed, took_s: took }) {
+function last({ card, diagnosis, approve, asked, healed, took_s: took }) {
   if (!card) return "Read in its thread what is wrong, how the bot knows, and what it would do.";
   if (!diagnosis) return "The bot is looking. Its thread fills with evidence, then says what is wrong.";
   const found = `Cause found after ${took} s`;
   if (healed) return `${found}, and the fault is gone. Break something else in the world panel.`;
   if (approve) return `${found}: read it in the thread, press Approve there, and watch the map heal.`;
+  if (asked) return `${found}, and the fix is decided. Watch the thread and the map.`;
   return `${found}: read it in the thread, then heal the company in the world panel.`;
 }
 
