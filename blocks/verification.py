@@ -55,7 +55,7 @@ def verification_view(
     """
     watching = remediation.state in ("begun", "watching")
     head = _head(remediation, now, until, watching)
-    blocks: list[Block] = [rich(*_opening(remediation, head, now))]
+    blocks: list[Block] = [rich(*_opening(remediation, head, now, sentences))]
     shown = [[text(line, 300)] for line in sentences[:MOST_SENTENCES]]
     if shown:
         blocks.append(bullets(shown))
@@ -75,14 +75,20 @@ def _mark(remediation: Remediation) -> str:
     return _MARKS.get(remediation.state, "🔴")
 
 
-def _opening(remediation: Remediation, head: str, now: datetime) -> Iterator[Line]:
+def _opening(remediation: Remediation, head: str, now: datetime, sentences: Sequence[str]) -> Iterator[Line]:
     yield [text(f"{_mark(remediation)} "), bold(head, 300)]
     if remediation.decided_by and remediation.decided_at and not remediation.alone:
         yield [text("Approved by "), user(remediation.decided_by), text(" "), clock(remediation.decided_at, now)]
     elif remediation.alone:
         yield [text("Within its limits, so nobody was asked")]
-    if remediation.outcome and remediation.state not in ("worked", "watching", "begun"):
-        yield [text(remediation.outcome, 400)]
+    if remediation.state not in ("worked", "watching", "begun") and (more := _more(remediation, sentences)):
+        yield [text(more, 400)]
+
+
+def _more(remediation: Remediation, sentences: Sequence[str]) -> str:
+    """Its outcome, without the sentences that stand below anyway."""
+    said = "; ".join(sentence.rstrip(".") for sentence in sentences)
+    return (remediation.outcome or "").removeprefix(f"{said}." if said else "").strip()
 
 
 def _head(remediation: Remediation, now: datetime, until: datetime | None, watching: bool) -> str:
@@ -126,7 +132,7 @@ def _next(remediation: Remediation, watching: bool, handed_to: Sequence[str]) ->
         yield user(person)
     if people:
         yield text(" has it now." if len(people) == 1 else " have it now.")
-    else:
+    elif "person" not in (remediation.outcome or ""):
         yield text("A person has to look; nothing more happens by itself.")
 
 

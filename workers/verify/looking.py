@@ -73,7 +73,7 @@ def measure(
             tasks[f"whether {of[0].name} still holds{' ' * number}"] = ask
     answers = read_each(tasks, Deadline.after(SECOND_S))
     firing, looks_back_s, unsure = _firing(scene, exprs, list(answers.values())[len(answers) - len(exprs) :])
-    since = remediation.begun_at or now - _RECENTLY
+    since = (remediation.begun_at if remediation.before else None) or now - _RECENTLY
     seen = [m for a in scene.targets for m in pod_measures(a, scene.snap, since, downstream=False)]
     seen += [m for a in scene.downstream for m in pod_measures(a, scene.snap, since, downstream=True)]
     read = [m for a in answers.values() if isinstance(a, list) for m in a if isinstance(m, Measure)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from blocks.proposal import in_words
 from core.errors import SreError
@@ -36,6 +37,7 @@ _PODS = {
 _AXES = {"5xx": "share of requests", "errors": "share of requests", "p95": "time for 95 % of requests",
          "restarts": "of its containers so far", "ready pods": "pods"}  # fmt: skip
 
+T = TypeVar("T")
 Points = tuple[tuple[float, float], ...]
 Ask = Callable[[int], str]  # the query, given the least seconds of its window
 
@@ -59,13 +61,12 @@ def picture(remediation: Remediation, operator: Operator, now: datetime) -> Grap
     if not scene.targets:
         return None
     asked = scene.targets[0]
-    reads: dict[str, Callable[[], object]] = {"rollouts": lambda: _rolled_out(remediation, operator, asked)}
-    rolled_out = read_each(reads, Deadline.after(READ_S))["rollouts"]
-    rollout = rolled_out if isinstance(rolled_out, datetime) else None
+    rollout = _in_time(lambda: _rolled_out(remediation, operator, asked))
     start = _start(remediation, rollout, now)
     if rollout and rollout < start:
         rollout = None
-    story = _story(Figures(metrics, scene.names, now, None), asked, start, now, remediation.begun_at or now)
+    figures = Figures(metrics, scene.names, now, None)
+    story = _in_time(lambda: _story(figures, asked, start, now, remediation.begun_at or now))
     if story is None:
         return None
     kind, points = story
@@ -81,6 +82,12 @@ def picture(remediation: Remediation, operator: Operator, now: datetime) -> Grap
         counts=kind in ("restarts", "ready pods"), lowest=kind == "ready pods",
     )  # fmt: skip
     return Graph(draw(chart, operator.settings.data_dir), _alt_text(title, kind, points, rollout, remediation), title)
+
+
+def _in_time(read: Callable[[], T]) -> T | None:
+    """What was read; None when that failed or took too long."""
+    answer = read_each({"picture": read}, Deadline.after(READ_S))["picture"]
+    return None if isinstance(answer, SreError) else answer
 
 
 def _start(remediation: Remediation, rollout: datetime | None, now: datetime) -> datetime:

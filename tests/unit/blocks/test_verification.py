@@ -84,6 +84,14 @@ def test_one_that_made_it_worse_says_what_was_undone_and_who_has_it() -> None:
     assert "U0LI has it now." in shown
 
 
+def test_what_stands_in_the_list_is_not_said_twice() -> None:
+    said = f"{'; '.join(SENTENCES)}. I could not take it back: it changed. A person has to look now."
+    shown = _shown(verification_view(_rolled_back(state="unproven", outcome=said), SENTENCES, NOON))
+    assert shown.count("4 of 4 pods ready") == 1
+    assert shown.count("person") == 1
+    assert "I could not take it back: it changed." in shown
+
+
 @pytest.mark.parametrize("state", ["unproven", "failed", "interrupted"])
 def test_what_did_not_work_needs_a_person(state: Any) -> None:
     view = verification_view(_rolled_back(state=state), SENTENCES, NOON)
