@@ -69,7 +69,7 @@ class Starting(ABC):
         except Conflict as error:
             if self.found(action, target, action_id, means):
                 return self.done(action, name)
-            raise Changed(f"Another job has the name {name}; nothing was started.") from error
+            raise Changed(f"Another job has the name {name} already.") from error
         return self.done(action, name)
 
     def found(self, action: Action, target: Target, action_id: str, means: Means) -> bool | None:

@@ -130,7 +130,7 @@ class Patching(ABC):
             except Conflict:
                 continue
             return True
-        raise Transient(f"The status of {action.name} moves faster than it can be written; nothing was done.")
+        raise Transient(f"The status of {action.name} moves faster than it can be written.")
 
     def _compare(self, target: Target, obj: Obj) -> None:
         """Raises: Changed."""

@@ -179,7 +179,7 @@ def carry_out(rem: Remediation, world: World) -> None:
             log.warning("action_unclear", remediation=rem.id, why=str(error))
             interrupted(rem, world)
         except (Refused, Transient, ToolError, Unreachable) as error:
-            _end(rem, records, "begun", "failed", f"{error} Nothing was changed.")
+            _end(rem, records, "begun", "failed", f"{str(error).rstrip('.')}. Nothing was changed.")
         else:
             note("action.done", rem, records, said=said)
             _watch(move(rem, records, "begun", "interrupted", state="watching", outcome=said), records)
@@ -250,7 +250,7 @@ def means_for(rem: Remediation, world: World) -> Means:
     operator = world.operator
     return Means(
         settings=operator.settings, cluster=operator.cluster(rem.cluster), writer=operator.writer(rem.cluster),
-        silences=operator.silences,
+        silences=operator.silences, releases=operator.releases(rem.cluster),
     )  # fmt: skip
 
 
