@@ -1,0 +1,117 @@
+"""What the doctor says of who may approve, and of what the operator may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from core.settings import Approvers, Autonomy, Config, Settings, load_settings
+from sandbox.company import Company, running
+from sandbox.kubernetes import access
+from sandbox.slack import App, SlackServer, run_in_thread
+from sandbox.slack.app import EVERY_SCOPE
+from sandbox.slack.model import Group
+from sandbox.slack.state import MARIA, ON_CALL
+from workers.checkup import Check, _approvers, _operator
+
+
+def said(checks: Iterator[Check]) -> list[tuple[str, str, str]]:
+    return [(check.name, check.state, check.says) for check in checks]
+
+
+def settings_with(tmp_path: Path, **config: Any) -> Settings:
+    return Settings(data_dir=tmp_path, config=Config(**config))
+
+
+def test_with_nobody_configured_nothing_can_be_approved(tmp_path: Path) -> None:
+    assert said(_approvers(settings_with(tmp_path))) == [
+        ("approvers", "warn", "nobody is configured (approvers in SRE_CONFIG), so nothing can be approved.")
+    ]
+
+
+def test_each_approver_group_is_looked_up(tmp_path: Path) -> None:
+    server = SlackServer()
+    server.workspace.groups["S0EMPTY"] = Group("S0EMPTY", "empty", "Nobody", ())
+    groups = (ON_CALL, "S0EMPTY", "S0GONE")
+    with run_in_thread(server):
+        slack = {"slack_bot_token": SecretStr(server.bot_token), "slack_api_url": server.url}
+        settings = settings_with(tmp_path, approvers=Approvers(groups=groups)).model_copy(update=slack)
+        found = said(_approvers(settings))
+    assert [(name, state) for name, state, _ in found] == [
+        ("approvers", "ok"), (f"approvers {ON_CALL}", "ok"), ("approvers S0EMPTY", "warn"),
+        ("approvers S0GONE", "fail"),
+    ]  # fmt: skip
+    assert found[1][2] == "2 members"
+    assert found[3][2] == "is no user group of this workspace; correct approvers.groups in SRE_CONFIG."
+
+
+def test_a_missing_scope_says_how_to_mend_it(tmp_path: Path) -> None:
+    server = SlackServer(app=App(scopes=EVERY_SCOPE - {"usergroups:read"}))
+    with run_in_thread(server):
+        slack = {"slack_bot_token": SecretStr(server.bot_token), "slack_api_url": server.url}
+        settings = settings_with(tmp_path, approvers=Approvers(groups=(ON_CALL,), users=(MARIA,)))
+        (_, (_, state, says)) = said(_approvers(settings.model_copy(update=slack)))
+    assert state == "fail"
+    assert says.startswith("cannot be read; add the optional scope usergroups:read")
+
+
+def test_without_a_write_context_the_bot_can_only_propose(tmp_path: Path) -> None:
+    ((_, state, says),) = said(_operator(settings_with(tmp_path)))
+    assert state == "warn"
+    assert says.endswith("so the bot can only propose.")
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    with running(tmp_path_factory.mktemp("company")) as company:
+        yield company
+
+
+def configured(company: Company, tmp_path: Path, *namespaces: str) -> Settings:
+    settings = load_settings(company.environment() | {"SRE_DATA_DIR": str(tmp_path)})
+    autonomy = Autonomy(namespaces=namespaces)
+    return settings.model_copy(update={"config": settings.config.model_copy(update={"autonomy": autonomy})})
+
+
+def test_an_operator_with_what_it_needs_and_no_more_is_fine(company: Company, tmp_path: Path) -> None:
+    ((_, state, says),) = said(_operator(configured(company, tmp_path, "shop")))
+    assert state == "ok"
+    assert says.endswith("it may act in shop")
+
+
+def test_an_operator_that_may_too_much_or_too_little_is_told(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "allowed", lambda _user, ask: ask.resource != "deployments")
+    _, excess, powerless = said(_operator(configured(company, tmp_path, "shop")))
+    assert excess[1] == "warn"
+    assert excess[2].startswith("may also get secrets, list secrets, delete namespaces, create pods/exec, create roleb")
+    assert powerless[2] == "may not patch deployments in shop; deploy/rbac/operator.yaml has the role."
+
+
+def test_excess_in_one_namespace_alone_is_seen(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = access.allowed
+    monkeypatch.setattr(
+        access, "allowed", lambda user, ask: known(user, ask) or (ask.resource, ask.namespace) == ("secrets", "shop")
+    )
+    found = said(_operator(configured(company, tmp_path, "shop")))
+    assert [says for _, state, says in found if state == "warn"] == [
+        "may also get secrets, list secrets; give it deploy/rbac/operator.yaml and no more."
+    ]
+
+
+def test_a_write_context_that_is_not_there_is_named(company: Company, tmp_path: Path) -> None:
+    settings = configured(company, tmp_path).model_copy(update={"kube_write_context": "nowhere"})
+    clusters = {
+        name: each.model_copy(update={"write_context": None}) for name, each in settings.config.clusters.items()
+    }
+    settings = settings.model_copy(update={"config": settings.config.model_copy(update={"clusters": clusters})})
+    ((_, state, says),) = said(_operator(settings))
+    assert state == "fail"
+    assert "has no context 'nowhere'" in says
