@@ -10,10 +10,21 @@ from typing import Any
 from core.errors import Transient
 from workers.reasoners.words import field_change
 from workers.triage.differences import differences
-from workers.triage.objects import Obj, annotations_of, containers_of, name_of, spec_of, status_of, template_of
+from workers.triage.objects import (
+    Obj,
+    annotations_of,
+    containers_of,
+    labels_of,
+    name_of,
+    spec_of,
+    status_of,
+    template_of,
+)
 
 REVISION = "deployment.kubernetes.io/revision"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+_KEEPERS = {"argocd.argoproj.io/tracking-id": "Argo CD", "kustomize.toolkit.fluxcd.io/name": "Flux",
+            "helm.toolkit.fluxcd.io/name": "Flux"}  # fmt: skip
 
 
 def fingerprint(value: object) -> str:
@@ -85,3 +96,6 @@ def changes(before: Obj, after: Obj) -> Iterator[str]:
             yield "every pod is replaced, as by kubectl rollout restart"
         else:
             yield field_change(each) + (f" (container {each.container})" if several and each.container else "")
+    held = {**annotations_of(before), **labels_of(before)}
+    for keeper in sorted({who for key, who in _KEEPERS.items() if key in held}):
+        yield f"{keeper} keeps this workload as it is in Git and may set it back"

@@ -219,7 +219,16 @@ def test_a_dry_run_that_is_refused_did_not_pass(shop: Shop, answer: Answer, says
     assert shop.api.writes == []
 
 
-def test_a_drain_that_breaks_off_tells_how_far_it_came(shop: Shop) -> None:
+def test_who_may_set_it_back_is_said(shop: Shop) -> None:
+    shop.held[WEB]["metadata"]["labels"] = {"kustomize.toolkit.fluxcd.io/name": "shop"}
+    act, action, target = shop.doing("restart_deployment", "web")
+    assert act.dry_run(action, target, shop.means).change == (
+        "Flux keeps this workload as it is in Git and may set it back",
+    )
+
+
+def test_a_drain_that_breaks_off_tells_how_far_it_came(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "_EVERY_S", 0.05)
     act, action, target = shop.doing("drain_node", "node-1", "")
 
     def gone(asked: Asked) -> Answer:
