@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any, cast
 from core.diagnosis import Subject
 from core.errors import SreError, ToolError
 from core.incident import Alert
-from core.remediation import Look, Measure, Remediation
+from core.remediation import Look, Remediation
 from core.settings import Config
 from workers.ports import Cluster, Metrics
 from workers.reach.service_map import depending_on
@@ -61,26 +61,25 @@ def measure(
     scene = survey(remediation, alerts, operator, metrics, now)
     began = min([a.starts_at for a in alerts], default=now - _RECENTLY) if remediation.before is None else None
     tasks: dict[str, Callable[[], Any]] = {}
-    exprs = [e for e in scene.asked if e][:_MOST_EXPRESSIONS]
+    whether: dict[str, str] = {}  # by expression, the name of the task that reads it
     if metrics:
         figures = Figures(metrics, scene.names, now, max(began, now - BACK) if began else None)
         for asked in (*scene.targets, *scene.downstream) if scene.names else ():
             tasks |= figures.tasks(asked, downstream=asked in scene.downstream)
         since_s, existing = _since_s(remediation, now), live(scene.snap)
-        for number, expression in enumerate(exprs):
-            of = scene.asked[expression]
-            ask = partial(held, expression, of, metrics, now, since_s, existing)
-            tasks[f"whether {of[0].name} still holds{' ' * number}"] = ask
+        for expression, of in [(e, of) for e, of in scene.asked.items() if e][:_MOST_EXPRESSIONS]:
+            whether[expression] = f"whether {of[0].name} still holds by its rule ({len(whether) + 1})"
+            tasks[whether[expression]] = partial(held, expression, of, metrics, now, since_s, existing)
     answers = read_each(tasks, Deadline.after(SECOND_S))
-    firing, looks_back_s, unsure = _firing(scene, exprs, list(answers.values())[len(answers) - len(exprs) :])
+    firing, looks_back_s, unsure = _firing(scene, {e: answers[name] for e, name in whether.items()})
     since = (remediation.begun_at if remediation.before else None) or now - _RECENTLY
-    seen = [m for a in scene.targets for m in pod_measures(a, scene.snap, since, downstream=False)]
-    seen += [m for a in scene.downstream for m in pod_measures(a, scene.snap, since, downstream=True)]
-    read = [m for a in answers.values() if isinstance(a, list) for m in a if isinstance(m, Measure)]
+    read = [m for a in answers.values() if isinstance(a, list) for m in a]
+    for asked in (*scene.targets, *scene.downstream):
+        read += pod_measures(asked, scene.snap, since, downstream=asked in scene.downstream)
     missed = [_unread(name, a) for name, a in answers.items() if isinstance(a, SreError)]
     return Look(
         at=now, rolled_out=settled, firing=firing if alerts else (), looks_back_s=looks_back_s,
-        measures=(*read, *seen), could_not_read=tuple(dict.fromkeys((*scene.missed, *missed, *unsure))),
+        measures=tuple(read), could_not_read=tuple(dict.fromkeys((*scene.missed, *missed, *unsure))),
     )  # fmt: skip
 
 
@@ -102,6 +101,7 @@ def _since_s(remediation: Remediation, now: datetime) -> float | None:
 def survey(
     remediation: Remediation, alerts: tuple[Alert, ...], operator: Operator, metrics: Metrics | None, now: datetime
 ) -> Scene:
+    """What has to be known before anything is measured: the cluster, what there is to ask of, and whom it is about."""
     config = operator.settings.config
     downstream = _downstream(remediation, config)
     spaces = _namespaces(remediation, downstream, config)
@@ -176,12 +176,9 @@ def _watched(
     return targets, dependents, lost
 
 
-def _firing(
-    scene: Scene, exprs: Collection[str], answers: Collection[Held | SreError]
-) -> tuple[tuple[str, ...] | None, float, list[str]]:
+def _firing(scene: Scene, said: Mapping[str, Held | SreError]) -> tuple[tuple[str, ...] | None, float, list[str]]:
     """Names of the alerts that hold, how far back they see, and those of which nobody knows. What their expressions do
     not tell, Alertmanager does."""
-    said = dict(zip(exprs, answers, strict=True))
     holding: list[str] = []
     unsure: list[str] = []
     looks_back_s = 0.0
@@ -204,4 +201,4 @@ def _fires(alert: Alert, firing: Iterable[Alert]) -> bool:
 
 
 def _unread(name: str, error: SreError) -> str:
-    return str(error) if isinstance(error, ToolError) else f"{name.strip()} ({str(error).rstrip('.')})"
+    return str(error) if isinstance(error, ToolError) else f"{name} ({str(error).rstrip('.')})"

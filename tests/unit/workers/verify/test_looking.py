@@ -134,6 +134,10 @@ def test_a_bad_release_and_its_repair(company: Company, operator: Operator) -> N
     assert (value(before, "ready pods of checkout"), value(before, "wanted pods of checkout")) == (2, 4)
     assert {m.service for m in before.measures if m.downstream} == {"storefront"}
 
+    unlinked = tuple(alert.model_copy(update={"generator_url": ""}) for alert in alerts)
+    by_rule = measure(held, unlinked, replace(operator, alerts=None), now_of(company), None)
+    assert set(by_rule.firing or ()) == set(before.firing)
+
     held = held.model_copy(update={"before": before, "begun_at": now_of(company), "state": "watching"})
     company.heal()
     verdict, held, took_s = follow(held, alerts, company, operator, lambda: is_rolled_out(company, "checkout", 4))
