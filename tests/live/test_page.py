@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.page import Page
+from sandbox.ports import free_port
+from sandbox.slack import SlackServer, SlackThread, run_in_thread
 from tests.live.conftest import absent_so
 from tests.live.page_desk import SMALL_MODAL, Desk, chromium, desk, option
 from tests.live.page_samples import (
@@ -141,7 +145,13 @@ class TestDrawing:
         picture = bytes.fromhex("89504e470d0a1a0a") + b"\0" * 8
         at.client.files_upload_v2(channel="C0SRE", filename="5xx.png", content=picture, title="5xx of checkout")
         ts = at.post("Pictures", MESSAGES["pictures"])
+        uploaded = at.slack.messages("sre")[0].files[0]["id"]
+        own = {"type": "image", "slack_file": {"id": uploaded}, "alt_text": "5xx again"}
+        at.post("By its id", [own])
         tab = at.open()
+        expect(tab.get_by_role("img", name="5xx again")).to_have_attribute(
+            "src", f"{at.server.origin}/files/{uploaded}"
+        )
         expect(tab.get_by_role("img", name="5xx of checkout")).to_have_attribute("src", re.compile(at.server.origin))
         expect(message(tab, ts)).to_contain_text("a picture on example.com, which this page does not fetch")
 
@@ -336,19 +346,19 @@ class TestPlaces:
         at.post("Old", channel="C0SHOP")
         tab = at.open()
         shop = tab.locator("[data-key=C0SHOP]")
-        expect(shop).to_have_attribute("aria-label", "shop, unread")
+        expect(shop).to_have_accessible_name("shop unread")
         shop.click()
         expect(tab.locator("#middle h2")).to_have_text("#shop")
         tab.locator("[data-key=C0SRE]").click()
-        expect(shop).to_have_attribute("aria-label", "shop")
+        expect(shop).to_have_accessible_name("shop")
         at.post("For <@U0MARIA>", channel="C0SHOP")
-        expect(shop).to_have_attribute("aria-label", "shop, 1 for you")
+        expect(shop).to_have_accessible_name("shop 1 for you")
         shop.click()
         expect(tab.locator("#middle .rule.new")).to_have_text("New")
-        expect(shop).to_have_attribute("aria-label", "shop")
+        expect(shop).to_have_accessible_name("shop")
         becomes(tab, "Jonas")
         tab.locator("[data-key=C0SRE]").click()
-        expect(shop).to_have_attribute("aria-label", "shop")
+        expect(shop).to_have_accessible_name("shop")
 
     def test_one_can_be_somebody_else_and_is_told_what_each_may(self, at: Desk) -> None:
         tab = at.open()
@@ -399,6 +409,18 @@ class TestPlaces:
         panel = tab.get_by_role("dialog", name="Slack’s rules")
         expect(panel).to_contain_text("invalid_blocks in chat.postMessage")
         expect(panel).to_contain_text("151 characters")
+
+    def test_where_one_cannot_write_it_says_why(self, at: Desk) -> None:
+        tab = at.open()
+        made = at.client.conversations_create(name="inc-42")["channel"]["id"]
+        at.client.conversations_invite(channel=made, users="U0MARIA")
+        tab.locator(f"[data-key={made}]").click()
+        expect(tab.locator("#middle textarea")).to_be_visible()
+        becomes(tab, "Jonas")
+        expect(tab.locator(".closed")).to_have_text("jonas is not in this channel, and so can only read it.")
+        at.client.conversations_archive(channel=made)
+        expect(tab.locator(".closed")).to_contain_text("This channel is archived")
+        expect(tab.locator("#middle textarea")).to_be_hidden()
 
     def test_new_messages_are_announced(self, at: Desk) -> None:
         tab = at.open()
@@ -506,6 +528,28 @@ class TestModals:
         assert [o["value"] for o in values["some"]["selected_options"]] == ["checkout"]
         assert [f["name"] for f in values["files"]["files"]] == ["a.txt"]
         assert values["alert"]["selected_option"]["value"] == "crash"
+
+
+def test_a_sandbox_that_was_started_again_is_found_again(browser: Browser) -> None:
+    port = free_port()
+
+    def running() -> AbstractContextManager[SlackThread]:
+        server = SlackServer(port=port)
+        Page(server).mount(server.web)
+        return run_in_thread(server)
+
+    with running() as first:
+        first.say("maria", "#sre", "of the first")
+        tab = browser.new_context().new_page()
+        tab.goto(first.server.origin)
+        expect(tab.locator("#middle .message")).to_contain_text("of the first")
+    expect(tab.locator("#connection")).to_have_text("Not connected to the sandbox; trying again …")
+    with running() as second:
+        second.say("maria", "#sre", "of the second")
+        expect(tab.locator("#middle .message")).to_contain_text("of the second")
+        expect(tab.locator("#middle .message")).to_have_count(1)
+        expect(tab.locator("#connection")).to_be_empty()
+        tab.context.close()
 
 
 class TestLooks:

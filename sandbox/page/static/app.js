@@ -122,6 +122,7 @@ function listen() {
   document.addEventListener("visibilitychange", redraw);
   document.addEventListener("click", onClick);
   document.addEventListener("keydown", onKey);
+  part("right-tabs").addEventListener("keydown", onTabKey);
 }
 
 /** Links to messages and names of channels lead there on this page. */
@@ -149,6 +150,13 @@ function onKey(event) {
     session.go({ thread: null });
     setTimeout(() => document.querySelector(`#middle [data-ts="${CSS.escape(ts)}"]`)?.focus());
   }
+}
+
+/** The arrows move between the tabs of the right column. */
+function onTabKey(event) {
+  if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  right(columns.dataset.right === "world" ? "thread" : "world");
+  part("right-tabs").querySelector("[aria-selected=true]").focus();
 }
 
 async function startParts(names) {

@@ -11,14 +11,14 @@ export function completion(field, box) {
   const id = `completion-${(lists += 1)}`;
   const list = el("ul", { class: "completion", id, role: "listbox", "aria-label": "Suggestions", hidden: true });
   box.append(list);
-  Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false" }).forEach(([name, value]) => field.setAttribute(name, value));
+  field.setAttribute("aria-autocomplete", "list");
+  field.setAttribute("aria-controls", id);
   let found = null; // { from, entries }
   let at = 0;
 
   const close = () => {
     found = null;
     list.hidden = true;
-    field.setAttribute("aria-expanded", "false");
     field.removeAttribute("aria-activedescendant");
   };
   const choose = (entry) => {
@@ -37,7 +37,6 @@ export function completion(field, box) {
       },
     }, el("b", {}, entry.mark && el("span", { class: "emoji", "aria-hidden": "true" }, `${entry.mark} `), entry.label), entry.note && el("span", {}, entry.note))));
     list.hidden = false;
-    field.setAttribute("aria-expanded", "true");
     field.setAttribute("aria-activedescendant", `${id}-${at}`);
     list.children[at]?.scrollIntoView({ block: "nearest" });
   };

@@ -51,8 +51,9 @@ export function channelPane(root) {
   const status = el("p", { class: "status" });
   const home = el("div", { class: "home scroll", tabindex: 0, role: "tabpanel", "aria-label": "Home" });
   const writing = composer(() => ({ key: `${me()} ${currentChannel() ?? place.with}`, thread: null, hint: hintHere() }));
+  const closed = el("p", { class: "closed" });
   box.append(intro, list, status);
-  fill(root, head, home, wrapper, writing.box);
+  fill(root, head, home, wrapper, writing.box, closed);
   let shown = null;
   let newFrom = null;
 
@@ -65,6 +66,7 @@ export function channelPane(root) {
     drawHead(head, channel);
     const atHome = place.with === bot()?.id && place.tab === "home";
     home.hidden = !atHome;
+    closed.hidden = atHome;
     wrapper.hidden = writing.box.hidden = atHome;
     if (atHome) return drawHome(home);
     const messages = channel ? timeline(channel, me()) : [];
@@ -75,12 +77,20 @@ export function channelPane(root) {
       drawStatus(status, channel, "");
     });
     writing.settle();
-    writing.box.hidden = Boolean(channel && !workspace.channels[channel].members.includes(me()));
+    fill(closed, whyClosed(channel));
+    writing.box.hidden = Boolean(closed.textContent);
     if (moved) scrollTo(true);
     if (channel && isAtEnd() && document.visibilityState === "visible") markRead(channel);
   };
   box.addEventListener("scroll", () => currentChannel() && isAtEnd() && markRead(currentChannel()));
   return { draw, field: writing.field };
+}
+
+/** Why one cannot write here; null when one can. */
+function whyClosed(channel) {
+  const known = workspace.channels[channel];
+  if (known?.archived) return "This channel is archived: it can be read, and nothing more is written to it.";
+  return known && !known.members.includes(me()) ? `${userOf(me()).name} is not in this channel, and so can only read it.` : null;
 }
 
 function hintHere() {

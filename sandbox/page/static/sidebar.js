@@ -7,7 +7,13 @@ import { openMenu } from "./menu.js";
 import { bot, directMessages, userOf, workspace } from "./state.js";
 import { become, currentChannel, go, me, place, unread } from "./session.js";
 
+let drawn = ""; // what the column showed last: while that stays, so do its elements, and a menu that hangs on one
+
 export function drawSidebar(root) {
+  const marks = Object.keys(workspace.channels).map((channel) => Object.values(unread(channel)));
+  const now = JSON.stringify([me(), place.channel, place.with, Object.values(workspace.channels), marks]);
+  if (now === drawn) return;
+  drawn = now;
   const focused = document.activeElement?.closest("#left [data-key]")?.dataset.key;
   const channels = Object.values(workspace.channels).filter((c) => c.kind !== "im" && (c.kind === "channel" || c.members.includes(me())));
   const others = workspace.people.filter((id) => id !== me());
@@ -45,9 +51,9 @@ function direct(id) {
 
 function entry({ key, mark, words, here, channel, note, run }) {
   const { any, calls } = channel && channel !== (here && currentChannel()) ? unread(channel) : { any: false, calls: 0 };
-  const told = calls ? `, ${calls} for you` : any ? ", unread" : "";
+  const told = calls ? `${calls} for you` : any ? "unread" : "";
   return el("li", {}, el("button", {
-    type: "button", class: any || calls ? "entry unread" : "entry", "aria-current": here ? "page" : null, "aria-label": `${words}${told}`, "data-key": key, onclick: run,
+    type: "button", class: any || calls ? "entry unread" : "entry", "aria-current": here ? "page" : null, "data-key": key, onclick: run,
   }, el("span", { class: "sign", "aria-hidden": "true" }, mark), el("span", { class: "name" }, words), note && el("span", { class: "app" }, note),
-    calls > 0 && el("span", { class: "badge" }, String(calls))));
+    calls > 0 && el("span", { class: "badge", "aria-hidden": "true" }, String(calls)), told && el("span", { class: "unseen" }, told)));
 }

@@ -7,6 +7,7 @@ const messages = new Map(); // channel: ts: message
 const hidden = new Map(); // ts: ephemeral message, with `seenBy`
 const modals = new Map(); // user: views, the topmost last
 const homes = new Map(); // user: view
+const replies = new Map(); // channel: thread_ts: replies, oldest first; made when asked for, dropped at a change
 const sessions = new Map(); // "channel thread_ts": status, title, prompts, session
 export const breaches = [];
 
@@ -17,6 +18,7 @@ export function begin(directory) {
 /** Take in one change. */
 export function apply(change) {
   const { kind, data, channel, ts, user } = change;
+  if (/^(message|reaction)_/.test(kind)) replies.delete(channel);
   if (kind.startsWith("ephemeral_")) {
     if (kind === "ephemeral_deleted") hidden.delete(ts);
     else hidden.set(ts, { ...data, channel, seenBy: user });
@@ -67,7 +69,11 @@ export function thread(channel, ts, user) {
 }
 
 export function repliesTo(channel, ts) {
-  return [...(messages.get(channel)?.values() ?? [])].filter((m) => m.thread_ts === ts && m.ts !== ts).sort(byTs);
+  if (!replies.has(channel)) {
+    const posted = [...(messages.get(channel)?.values() ?? [])].filter(isReply).sort(byTs);
+    replies.set(channel, Map.groupBy(posted, (message) => message.thread_ts));
+  }
+  return replies.get(channel).get(ts) ?? [];
 }
 
 /** Everything in a channel that others posted after a ts, replies too. */

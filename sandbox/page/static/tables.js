@@ -32,7 +32,7 @@ function chart(block) {
     return node;
   };
   return scrolling(block.title, el("table", { class: "chart" }, el("caption", {}, block.title),
-    drawn.type === "pie" ? null : el("thead", {}, el("tr", {}, el("th", {}, drawn.axis_config.x_label ?? ""), series.map((one) => el("th", {}, one.name)))),
+    drawn.type === "pie" ? null : el("thead", {}, el("tr", {}, el(drawn.axis_config.x_label ? "th" : "td", {}, drawn.axis_config.x_label ?? ""), series.map((one) => el("th", {}, one.name)))),
     el("tbody", {}, labels.map((label) => el("tr", {}, el("th", { scope: "row" }, label), series.map((one) => {
       const value = one.data.find((point) => point.label === label)?.value ?? 0;
       return el("td", {}, bar(value), String(value));
