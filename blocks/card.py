@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from blocks.grouping import more_menu
 from blocks.parts import Block, Line, Part, ago, bold, button, buttons, clock, counted, message, rich, text, user, utc
 from core.incident import Incident, State
 from core.outbox import View
@@ -30,12 +31,27 @@ def card_view(incident: Incident, now: datetime, thread_url: str | None = None) 
     lines: list[Line] = [title, list(_place_and_time(incident, now))]
     if incident.headline:
         lines.append([text(incident.headline, 400)])
-    blocks: list[Block] = [rich(*lines)]
+    blocks: list[Block] = [rich(*lines, *_notes(incident, now))]
     if thread_url:
-        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url)))
+        menu = [more_menu(incident)] if incident.is_open else []
+        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url), *menu))
     since = f"since {utc(began(incident), now)}" if incident.is_open else f"after {ago(_lasted(incident, now))}"
     headline = f" {incident.headline}" if incident.headline else ""
     return message(f"{incident.id}, {incident.severity}: {incident.title}: {words}, {since}.{headline}", blocks)
+
+
+def _notes(incident: Incident, now: datetime) -> Iterator[Line]:
+    """What is unusual about its alerts."""
+    if incident.merged_into:
+        yield [text(f"It goes on as part of {incident.merged_into}.")]
+    if not incident.is_open:
+        return
+    if incident.flapping:
+        yield [text("Flapping: its alerts go on and off, so I wait longer before I call it over, and do not say each.")]
+    if incident.quiet_since:
+        yield [text("Quiet since "), clock(incident.quiet_since, now), text("; over unless it fires again soon.")]
+    elif incident.silenced_alerts:
+        yield [text(f"{counted(incident.silenced_alerts, 'alert')} silenced in Alertmanager.")]
 
 
 def began(incident: Incident) -> datetime:
@@ -57,8 +73,10 @@ def _place_and_time(incident: Incident, now: datetime) -> Iterator[Part]:
     known = len(incident.alerts) + incident.truncated_alerts
     if known:
         yield text(f" · {counted(known, 'alert')}")
-        if incident.is_open and len(incident.firing) < len(incident.alerts):
-            yield text(f", {len(incident.firing)} still firing")
+        if len(incident.services) > 1:
+            yield text(f" of {len(incident.services)} services")
+        if incident.is_open and incident.how_many_fire < known:
+            yield text(f", {incident.how_many_fire} still firing")
     if incident.opened_by:
         yield text(" · opened by ")
         yield user(incident.opened_by)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from blocks.card import STATE_WORDS, began
 from blocks.control import by_whom
+from blocks.grouping import alert_lines
 from blocks.parts import (
     Block,
     Line,
@@ -27,7 +28,7 @@ from blocks.parts import (
 )
 from blocks.proposal import in_words
 from core.diagnosis import Action
-from core.incident import Incident
+from core.incident import Alert, Incident, Joined
 from core.ledger import Entry
 from core.outbox import View
 from core.status import Status
@@ -40,7 +41,8 @@ def status_view(
     status: Status, now: datetime, service: str | None = None, links: Mapping[str, str] | None = None
 ) -> View:
     """Where things stand. `links` leads from an incident's id to its card."""
-    still_open = [i for i in status.incidents if i.is_open]
+    hushed = [i for i in status.incidents if i.is_open and i.hushed_until]
+    still_open = [i for i in status.incidents if i.is_open and not i.hushed_until]
     ended = [i for i in status.incidents if not i.is_open]
     of_service = f" for {service}" if service else ""
     count = f"{len(still_open)} open{of_service}" if still_open else f"Nothing is open{of_service}"
@@ -49,6 +51,12 @@ def status_view(
         names = ", ".join(f"{i.id} {i.title}" for i in ended[:3])
         more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
         lines.append([bold("Resolved, last day "), text(names + more, 400)])
+    if hushed:
+        names = ", ".join(f"{i.id} {i.title} ({counted(i.how_many_fire, 'alert')}, {i.hushed_why})" for i in hushed[:3])
+        more = f" and {len(hushed) - 3} more" if len(hushed) > 3 else ""
+        lines.append([bold("In maintenance, nobody is told "), text(names + more, 400)])
+    if status.counted:
+        lines.append([bold("Alerts, last day "), text(_alerts(status.counted), 300)])
     lines.append(list(_mode(status, now)))
     blocks: list[Block] = [rich(*lines[:1])]
     if still_open:
@@ -69,6 +77,18 @@ def _incident(incident: Incident, now: datetime, links: Mapping[str, str]) -> Li
     ]
 
 
+def _alerts(counts: Mapping[str, int]) -> str:
+    """What became of every alert that came."""
+    words = (
+        ("new", "new"), ("repeated", "repeated"), ("changed", "changed"), ("resolved", "resolved"),
+        ("fired_again", "fired again"), ("flapping", "damped as flapping"), ("heartbeats", "heartbeats"),
+        ("resolved_unknown", "resolved that nobody knew"),
+    )  # fmt: skip
+    said = [f"{counts[key]:,} {word}" for key, word in words if counts.get(key)]
+    groups = f"{counts.get('opened', 0):,} incidents opened, {counted(counts.get('joined', 0), 'group')} joined"
+    return f"{', '.join(said) or 'none'} · {groups}"
+
+
 def _mode(status: Status, now: datetime) -> Iterator[Part]:
     yield bold("Mode ")
     yield text(status.mode + (", paused" if status.paused else ""), 60)
@@ -79,14 +99,28 @@ def _mode(status: Status, now: datetime) -> Iterator[Part]:
         yield clock(since, now)
 
 
-def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> View:
-    """Why the bot did what it did, from the ledger, oldest first."""
+def replay_view(
+    incident: Incident, entries: Sequence[Entry], now: datetime, held: Iterable[Alert] = (),
+    groups: Sequence[Joined] = (),
+) -> View:  # fmt: skip
+    """Which alerts it holds and why, and why the bot did what it did, from the ledger, oldest first.
+
+    Args:
+        held: All its alerts.
+        groups: The sets that they came in.
+    """
     lasted = ago((incident.resolved_at or now) - incident.opened_at)
     state = STATE_WORDS[incident.state]
     head: list[Line] = [[bold(f"{incident.id} · {incident.title}", 250), text(f" · {state}, {lasted}")]]
     if incident.headline:
         head.append([text(incident.headline, 400)])
+    if incident.merged_into:
+        head.append([text(f"Its alerts are with {incident.merged_into} now.")])
     blocks: list[Block] = [rich(*head)]
+    if alerts := list(alert_lines(held, groups, now)):
+        total = len(incident.alerts) + incident.truncated_alerts
+        said = f"{counted(total, 'alert')}, {incident.how_many_fire} firing"
+        blocks += [rich([bold(said)]), bullets(alerts)]
     if len(entries) > _MOST_ENTRIES:
         blocks.append(
             small(f"The last {_MOST_ENTRIES} of {len(entries)} entries; sre-bot ledger show {incident.id} has all.")
@@ -100,6 +134,9 @@ def replay_view(incident: Incident, entries: Sequence[Entry], now: datetime) -> 
 
 _EVENTS = {
     "incident.opened": "opened", "alert.received": "alert fires", "alert.resolved": "alert ended",
+    "alerts.joined": "alerts joined", "alerts.silenced": "silenced in Alertmanager", "alert.flapping": "flapping",
+    "incident.merged": "merged", "incident.absorbed": "took another in", "incident.split": "alerts were split off",
+    "maintenance.ended": "maintenance ended, and it still fires",
     "incident.resolved": "resolved", "question.asked": "was asked", "feedback.given": "was judged",
     "loop.observe": "looked", "loop.recall": "recalled", "loop.reason": "concluded", "loop.plan": "planned",
     "proposal.decided": "proposed and checked against policy",

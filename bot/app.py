@@ -15,10 +15,12 @@ from blocks.approval import APPROVE, DETAILS, REJECT, REJECT_MODAL
 from blocks.card import OPEN_THREAD
 from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
+from blocks.grouping import MERGE_MODAL, MORE, SPLIT
 from blocks.replies import reply
 from bot.answering import Answering, Body, Place, place_of
 from bot.approvals import on_approve, on_details, on_reject, on_rejected
 from bot.buttons import evidence_page, on_feedback
+from bot.grouping import on_merge, on_more, on_split
 from bot.membership import slack_groups
 from bot.mentions import INVESTIGATE_THIS, on_investigate_this, on_mention, on_stop
 from bot.slash import Command, answer
@@ -51,6 +53,7 @@ def build_app(records: Records, answering: Answering) -> App:
         request_verification_enabled=False, process_before_response=True, listener_executor=answering.after,
     )  # fmt: skip
     _listen(app, records, answering)
+    _listen_to_grouping(app, records, answering)
     _listen_to_cards(app, records, answering)
     app.error(answering.apologise)
     return app
@@ -111,6 +114,26 @@ def _listen(app: App, records: Records, answering: Answering) -> None:
         modal = evidence_page(body, records)
         ack()
         answering.later(lambda: answering.client.views_update(view_id=body["view"]["id"], view=modal))
+
+
+def _listen_to_grouping(app: App, records: Records, answering: Answering) -> None:
+    """The card's menu: which alerts, splitting off, merging."""
+
+    @app.action(MORE)
+    def more(ack: Ack, body: Body) -> None:
+        found = on_more(body, records)
+        ack()
+        answering.show(found, body["trigger_id"], place_of(body))
+
+    @app.action(SPLIT)
+    def split(ack: Ack, body: Body) -> None:
+        modal = on_split(body, records)
+        ack()
+        answering.later(lambda: answering.client.views_update(view_id=body["view"]["id"], view=modal))
+
+    @app.view(MERGE_MODAL)
+    def merge(ack: Ack, body: Body) -> None:
+        ack(response_action="update", view=on_merge(body, records))
 
 
 def _listen_to_cards(app: App, records: Records, answering: Answering) -> None:

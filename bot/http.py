@@ -14,7 +14,7 @@ import redis
 from bot.delivery import Deliveries
 from bot.metrics import Metrics
 from core.errors import Conflict, Malformed, Transient
-from core.intake import read_group, receive_group
+from core.intake import read_group, receive_group, receive_unreadable
 from core.log import get_logger
 from core.records import Records
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-LARGEST_BODY = 8 * 2**20  # bytes; a group of 5,000 alerts has some 5 MB
+LARGEST_BODY = 16 * 2**20  # bytes; a group of 15,000 alerts has some 15 MB
+TOO_LARGE = f"The body is larger than {LARGEST_BODY // 2**20} MB; set max_alerts in the webhook's configuration."
 FORM_FIELDS = 100
 
 
@@ -55,10 +56,7 @@ def build_http(
 
     @http.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
-        too_large = (
-            f"The body is larger than {LARGEST_BODY // 2**20} MB; set max_alerts in the webhook's configuration."
-        )
-        return _refused(error.code or 500, too_large if error.code == 413 else f"{error.name}.")
+        return _refused(error.code or 500, TOO_LARGE if error.code == 413 else f"{error.name}.")
 
     return http
 
@@ -101,6 +99,7 @@ class _Edge:
 
     def alertmanager(self) -> Response:
         from flask import jsonify, request
+        from werkzeug.exceptions import RequestEntityTooLarge
 
         token = self._records.settings.alertmanager_webhook_token
         if token is None:
@@ -108,16 +107,21 @@ class _Edge:
         if not _bears(request.headers.get("Authorization", ""), token.get_secret_value()):
             self._metrics.received("alertmanager", "refused")
             return _refused(401, "The bearer token is missing or wrong; set it as the webhook's credentials.")
+        status, said = 200, None
         try:
-            incident = receive_group(self._records, read_group(request.get_data()))
-        except Malformed as error:
-            self._metrics.received("alertmanager", "malformed")
-            return _refused(400, str(error))
+            try:
+                incident = receive_group(self._records, read_group(request.get_data()))
+            except (Malformed, RequestEntityTooLarge) as error:
+                status, said = (400, str(error)) if isinstance(error, Malformed) else (413, TOO_LARGE)
+                incident = receive_unreadable(self._records, said)
         except (Conflict, Transient, redis.RedisError) as error:
             log.error("alerts_put_off", why=str(error))
             self._metrics.received("alertmanager", "failed")
             return _refused(503, "The records could not be written; send it again.")
-        outcome = "ignored" if incident is None else "received" if incident.is_open else "resolved"
+        if said is not None:
+            self._metrics.received("alertmanager", "malformed")
+            return _refused(status, said)
+        outcome = "ignored" if incident is None else "quiet" if incident.quiet_since else "received"
         self._metrics.received("alertmanager", outcome)
         return jsonify(incident=incident.id if incident else None)
 

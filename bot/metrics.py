@@ -34,7 +34,7 @@ class Metrics:
         self._acks.labels(transport, kind, str(status)).observe(took_s)
 
     def received(self, source: str, outcome: str) -> None:
-        """One notification of a webhook: opened, updated, resolved, ignored, malformed, refused or failed."""
+        """One notification of a webhook: received, quiet, ignored, malformed, refused or failed."""
         self._webhooks.labels(source, outcome).inc()
 
     def exposition(self) -> bytes:
@@ -59,5 +59,20 @@ class _Gauges:
         for queue in QUEUES:
             waiting.add_metric([queue], self._records.queues.waiting(queue))
         yield waiting
+        yield from self._alerts()
         yield GaugeMetricFamily("sre_incidents_open", "Open incidents.", len(self._records.incidents.open()))
         yield GaugeMetricFamily("sre_slack_connections", "Socket Mode connections.", self._connections())
+
+    def _alerts(self) -> Iterable[Metric]:
+        """What became of every alert that came, and why groups joined incidents: of all processes, since ever."""
+        from prometheus_client.core import CounterMetricFamily
+
+        alerts = CounterMetricFamily("sre_alerts", "Alerts received, by what became of them.", labels=["outcome"])
+        joins = CounterMetricFamily("sre_groups_joined", "Groups that joined an open incident.", labels=["rule"])
+        for name, number in sorted(self._records.book.counted().items()):
+            if name.startswith("joined_"):
+                joins.add_metric([name.removeprefix("joined_")], number)
+            elif name not in ("opened", "joined"):
+                alerts.add_metric([name], number)
+        yield alerts
+        yield joins

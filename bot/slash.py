@@ -78,7 +78,8 @@ def _explain(rest: str, command: Command, records: Records) -> View:
         incident = records.incidents.find(f"INC-{int(found[1])}")
         if incident is None:
             return reply(f"There is no INC-{int(found[1])}.")
-        return replay_view(incident, records.ledger.of_incident(incident.id), records.now())
+        held, groups = records.book.all(incident.id), records.book.groups(incident.id)
+        return replay_view(incident, records.ledger.of_incident(incident.id), records.now(), held, groups)
     request = _saved("explain", rest, command, records)
     records.queues.enqueue("investigate", ANSWER, request.id)
     return reply("I am looking; the answer comes as a thread in this channel")

@@ -70,7 +70,7 @@ class Web:
         http = build_http(self._records, self._deliveries, self._metrics, self._readiness)
         self._server = waitress.create_server(
             http, map=self._sockets, sockets=[listener], threads=THREADS, ident=None,
-            max_request_body_size=LARGEST_BODY, channel_timeout=60, asyncore_use_poll=True,
+            max_request_body_size=4 * LARGEST_BODY, channel_timeout=60, asyncore_use_poll=True,
             connection_limit=CONNECTION_LIMIT,
         )  # fmt: skip
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every short line

@@ -28,6 +28,7 @@ class Alert(Model):
     last_at: Moment | None = None
     changes: int = 0  # between firing and resolved, within the time that the flapping rule names
     silenced: bool = False  # Alertmanager has a silence for it
+    listed: bool = False  # seen in Alertmanager's own list
 
     @property
     def summary(self) -> str:
@@ -87,6 +88,10 @@ class Incident(Model):
     @property
     def is_open(self) -> bool:
         return self.state not in ENDED
+
+    @property
+    def how_many_fire(self) -> int:
+        return max(self.firing_alerts, len(self.firing))
 
     @property
     def firing(self) -> tuple[Alert, ...]:

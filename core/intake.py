@@ -18,7 +18,7 @@ from redis.exceptions import LockError
 from core import damping
 from core.concern import Concern, Trace, cluster_named, concern_of
 from core.correlate import Match, correlate, scene
-from core.errors import Conflict, Malformed, Transient
+from core.errors import Conflict, Transient
 from core.folding import Folded, entries, fold, telling
 from core.incident import Alert, Incident, Joined
 from core.labels import worst
@@ -96,14 +96,18 @@ def find_or_open(records: Records, arrival: Arrival) -> Incident | None:
 
 
 @contextmanager
-def turn(records: Records) -> Iterator[None]:
+def turn(records: Records, wait_s: float = _LOCK_S) -> Iterator[None]:
     """Alone among all that place, merge or split. Raises: Transient when it takes too long to come."""
-    lock = records.redis.lock("sre:grouping", timeout=_LOCK_S, blocking_timeout=_LOCK_S, sleep=_POLL_S)
+    busy = "Alerts are being received at this moment; try again."
+    if not _ONE_HERE.acquire(timeout=wait_s):
+        raise Transient(busy)
     try:
-        with _ONE_HERE, lock:
+        with records.redis.lock("sre:grouping", timeout=_LOCK_S, blocking_timeout=wait_s, sleep=_POLL_S):
             yield
     except LockError as error:
-        raise Transient("Alerts are being received by another process; send it again.") from error
+        raise Transient(busy) from error
+    finally:
+        _ONE_HERE.release()
 
 
 def open_incident(
@@ -138,13 +142,16 @@ def open_incident(
     return incident
 
 
-def receive_unreadable(records: Records, why: Malformed) -> Incident | None:
-    """The incident that says that alerts come which cannot be read: there may be any trouble behind them."""
+def receive_unreadable(records: Records, why: str) -> Incident | None:
+    """The incident that says that alerts come which cannot be read: there may be any trouble behind them.
+
+    Raises: Transient, Conflict.
+    """
     now = records.now()
     labels = {"alertname": "AlertsUnreadable", "severity": "critical"}
     summary = f"Alertmanager sends alerts that I cannot read. {why} Look at Alertmanager itself for what fires"
     alert = Alert(
-        fingerprint=fingerprint_of({**labels, "why": str(why)}), name="AlertsUnreadable", status="firing",
+        fingerprint=fingerprint_of({**labels, "why": why}), name="AlertsUnreadable", status="firing",
         labels=labels, annotations={"summary": summary}, starts_at=now, first_at=now, last_at=now,
     )  # fmt: skip
     return find_or_open(records, Arrival("alertmanager", "sre-bot:unreadable", (alert,)))

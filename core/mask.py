@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from core.secret_blocks import mask_private_keys, mask_secret_objects
 from core.secret_shapes import MASKED, SAID_OF_SECRETS, mask_shapes
+from core.visible import clean
 
 __all__ = ["MASKED", "mask"]
 
@@ -67,7 +68,18 @@ def mask(text: str, known: tuple[str, ...] = ()) -> str:
 
     Args:
         known: Secret values to remove wherever they stand, also as JSON, in an address or in base64.
+
+    What nobody sees (terminal codes, characters without width) hides no secret: where one shows without it, it is gone.
     """
+    masked = _masked(text, known)
+    if not text.isascii() or "\x1b" in text:
+        seen = clean(text)
+        if seen != text and MASKED in (shown := _masked(seen, known)) and shown.count(MASKED) > masked.count(MASKED):
+            return shown
+    return masked
+
+
+def _masked(text: str, known: tuple[str, ...]) -> str:
     if known and (pattern := _known(known)):
         text = pattern.sub(MASKED, text)
     lowered = _lower(text)

@@ -23,6 +23,10 @@ PREPARE = "workers.jobs.prepare"  # (remediation id): dry run and verdict, then 
 DECIDE = "workers.jobs.decide"  # (click id): answer a click; an approval that counts is acted on
 VERIFY = "workers.jobs.verify"  # (remediation id): one look at what became of it
 LAPSE = "workers.jobs.lapse"  # (): approvals that grow old are counted down and escalated; (remediation id): closed
+SETTLE = "workers.jobs.settle"  # (): what time alone does to incidents
+LOOK_AROUND = "workers.jobs.look_around"  # (): where pods run, what was rolled out, what is silenced
+ANCHOR = "workers.jobs.anchor"  # (): the ledger's head into a channel, once a day
+CHECK_LEDGER = "workers.jobs.check_ledger"  # (request id): whether the chain holds
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}

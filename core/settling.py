@@ -14,7 +14,6 @@ from core.queues import REMEMBER
 from core.records import Records
 from core.redis import as_text
 
-
 _SHOWN_WITHIN = timedelta(minutes=1)
 _ENDING = "sre:ending"  # incidents whose end was begun
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.incident import Incident
 from core.model import Model
@@ -20,13 +20,15 @@ class Status(Model):
     paused: bool
     pause: Pause | None = None  # who paused it, and when
     unreachable: dict[str, datetime]  # name to since when
+    counted: dict[str, int] = {}  # alerts of the last day, by what became of them; empty when a service is asked about
 
     def as_json(self) -> dict[str, object]:
         """The shape that `status --json` promises."""
         shown = {"id", "title", "service", "severity", "state", "channel", "thread_ts", "opened_at", "resolved_at"}
         return {
             "incidents": [
-                {**i.model_dump(mode="json", include=shown), "alerts": len(i.alerts)} for i in self.incidents
+                {**i.model_dump(mode="json", include=shown), "alerts": len(i.alerts) + i.truncated_alerts}
+                for i in self.incidents
             ],
             "alerts_firing": self.alerts_firing,
             "mode": self.mode,
@@ -40,13 +42,16 @@ def read_status(records: Records, service: str | None = None) -> Status:
     current = records.incidents.current(records.now())
     incidents = tuple(i for i in current if service is None or _concerns(i, service.lower()))
     pause = pause_of(records.switches)
+    now = records.now()
+    day = [now - timedelta(hours=hours) for hours in range(24)]
     return Status(
         incidents=incidents,
-        alerts_firing=sum(len(i.firing) for i in incidents if i.is_open),
+        alerts_firing=sum(i.how_many_fire for i in incidents if i.is_open),
         mode=records.switches.find("mode") or records.settings.config.autonomy.mode,
         paused=pause is not None,
         pause=pause,
         unreachable=records.switches.unreachable(),
+        counted=records.book.counted(day) if service is None else {},
     )
 
 
@@ -54,5 +59,7 @@ def _concerns(incident: Incident, word: str) -> bool:
     """Whether the incident is about what somebody calls `word`: its service, namespace, a label's value, or a word of
     its title, since without a catalogue nothing else tells."""
     labels = (value for alert in incident.alerts for value in alert.labels.values())
-    names = {incident.service or "", incident.namespace or "", *labels, *re.findall(r"[\w.-]+", incident.title)}
+    services = (part for name in incident.services for part in (name, name.rpartition("/")[2]))
+    words = re.findall(r"[\w.-]+", incident.title)
+    names = {incident.service or "", incident.namespace or "", *services, *labels, *words}
     return word in {name.lower() for name in names}

@@ -11,6 +11,8 @@ from core.observation import Observation
 from core.queues import DECIDE, INVESTIGATE, PREPARE, VERIFY
 from core.records import Records
 from core.request import Request
+from core.settling import settle as settle_incidents
+from workers.gathering import gather
 from workers.loop import report
 from workers.loop.run import run
 from workers.notifier import deliver as deliver_message
@@ -36,6 +38,9 @@ def investigate(investigation_id: str) -> None:
     if incident and not incident.is_open and investigation.observation is None:
         return  # it ended before anyone looked
     report.show_question(investigation, records)
+    if incident:
+        investigation = gather(investigation, records)
+        incident = records.incidents.get(incident.id)
     watch = SlackWatch(investigation, records)
     if incident:
         records.incidents.update(
@@ -154,6 +159,35 @@ def lapse(remediation_id: str = "") -> None:
         approvals.close(remediation_id, records)
     else:
         approvals.lapse(records)
+
+
+def settle() -> None:
+    """Do to incidents what time alone does: quiet ones end, a missed heartbeat opens one. Safe to repeat."""
+    settle_incidents(current().records)
+
+
+def look_around() -> None:
+    """Note for the web process where pods run, what was rolled out, and what is silenced. Safe to repeat."""
+    world = current()
+    from workers.lookout import look_around as look
+
+    look(world)
+
+
+def anchor() -> None:
+    """Post the ledger's head of today. Safe to repeat."""
+    records = current().records
+    from workers.anchor import anchor as post
+
+    post(records)
+
+
+def check_ledger(request_id: str) -> None:
+    """Recompute the ledger's chain and tell who asked."""
+    world = current()
+    from workers.anchor import check
+
+    check(world.records.requests.get(request_id), world.records, world.slack)
 
 
 def probe() -> None:

@@ -104,6 +104,10 @@ class Alerts(Protocol):
     """Alertmanager's API v2, read only. Raises ToolError, or Unreachable when nothing answers."""
 
     def firing(self) -> tuple[Alert, ...]: ...
+    def every(self) -> tuple[Alert, ...]:
+        """Also those that are silenced, and say so."""
+        ...
+
     def link(self, alert: Alert) -> str: ...
 
 

@@ -11,14 +11,21 @@ from core.records import Records
 from workers import jobs
 
 PROBE_EVERY_S = 60
+ANCHOR_EVERY_S = 1800  # it is posted by the first of a day, UTC
 LAPSE_EVERY_S = 20  # the countdown shows minutes
+
+SETTLE_EVERY_S = 10
+LOOK_AROUND_EVERY_S = 60
 
 
 def keep_time(records: Records) -> None:
     """Enqueue jobs as they fall due, until SIGTERM."""
     clock = _Clock(records)
     clock.register(jobs.probe, "investigate", interval=PROBE_EVERY_S)
+    clock.register(jobs.anchor, "notify", interval=ANCHOR_EVERY_S)
     clock.register(jobs.lapse, "notify", interval=LAPSE_EVERY_S)
+    clock.register(jobs.settle, "notify", interval=SETTLE_EVERY_S)
+    clock.register(jobs.look_around, "investigate", interval=LOOK_AROUND_EVERY_S)
     clock.start()  # type: ignore[no-untyped-call]
 
 

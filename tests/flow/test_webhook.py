@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import redis
+import requests
 
 from bot.http import LARGEST_BODY
-from tests.flow.conftest import Face, Starter
+from tests.conftest import NOON
+from tests.flow.conftest import WEBHOOK_TOKEN, Face, Starter
 from tests.unit.core.test_intake import alert, body
 
 
@@ -21,19 +24,24 @@ def count(face: Face, outcome: str) -> float:
     return face.metric(f'sre_webhooks_total{{outcome="{outcome}",source="alertmanager"}}')
 
 
-def test_a_group_opens_an_incident_and_its_end_resolves_it(face: Face) -> None:
+def test_a_group_opens_an_incident_and_its_end_begins_the_quiet_time(face: Face) -> None:
     answer = face.alert(body(alert(deployment="checkout")))
     assert (answer.status_code, answer.json()) == (200, {"incident": "INC-1"})
     assert face.records.incidents.get("INC-1").service == "checkout"
     assert face.jobs() == [["investigate", "INV-1"]]
     assert face.alert(body(alert(deployment="checkout", status="resolved"))).json() == {"incident": "INC-1"}
-    assert face.records.incidents.get("INC-1").state == "resolved"
-    assert (count(face, "received"), count(face, "resolved")) == (1, 1)
+    assert face.records.incidents.get("INC-1").quiet_since == NOON
+    assert (count(face, "received"), count(face, "quiet")) == (1, 1)
+    assert (face.metric('sre_alerts_total{outcome="new"}'), face.metric('sre_alerts_total{outcome="resolved"}')) == (
+        1,
+        1,
+    )
 
 
 def test_a_resolved_group_that_nobody_knows_is_only_counted(face: Face) -> None:
     assert face.alert(body(alert(status="resolved"))).json() == {"incident": None}
     assert count(face, "ignored") == 1
+    assert face.metric('sre_alerts_total{outcome="resolved_unknown"}') == 1
     assert face.jobs() == []
 
 
@@ -72,10 +80,58 @@ def test_what_cannot_be_read_gets_one_sentence(face: Face, sent: Any, said: str 
     assert count(face, "malformed") == 1
 
 
-def test_a_body_that_is_too_large_is_refused(face: Face) -> None:
+def test_what_cannot_be_read_is_one_incident_however_often_it_comes(face: Face) -> None:
+    for sent in (b"{", b"{", b"[]", body(alert(), version="3"), body(alert() | {"startsAt": "yesterday"})):
+        assert face.alert(sent).status_code == 400
+    (incident,) = face.records.incidents.open()
+    assert (incident.channel, incident.severity) == ("C0SRE", "SEV2")
+    assert incident.title.startswith("Alertmanager sends alerts that I cannot read. The body is not JSON.")
+    assert len(incident.alerts) == 4  # by what is wrong with them
+
+
+def test_a_body_that_is_too_large_is_refused_and_somebody_is_told(face: Face) -> None:
     answer = face.alert(b" " * (LARGEST_BODY + 1))
-    assert answer.status_code == 413
+    assert (answer.status_code, "max_alerts" in answer.json()["error"]) == (413, True)
+    (incident,) = face.records.incidents.open()
+    assert "larger than 16 MB" in incident.title
     assert face.alert(body(alert())).status_code == 200
+
+
+def test_a_group_of_ten_megabytes_is_taken(face: Face) -> None:
+    many = [alert(pod=f"p{n}") | {"annotations": {"summary": "x" * 4000}} for n in range(2500)]
+    sent = json.dumps(body(*many)).encode()
+    assert len(sent) > 10 * 2**20
+    answer = requests.post(f"{face.url}/webhooks/alertmanager", data=sent, timeout=60,
+                           headers={"Authorization": f"Bearer {WEBHOOK_TOKEN}"})  # fmt: skip
+    assert answer.json() == {"incident": "INC-1"}
+    assert face.records.incidents.get("INC-1").how_many_fire == 2500
+
+
+def test_an_alert_with_too_many_labels_keeps_those_that_tell_most(face: Face) -> None:
+    many = alert(**{f"aa{n}": "x" for n in range(100_000)}, pod="checkout-1", cluster="prod-eu")
+    assert face.alert(body(many)).status_code == 200
+    (held,) = face.records.incidents.get("INC-1").alerts
+    assert len(held.labels) == 100
+    assert {"alertname", "severity", "namespace", "pod", "cluster"} <= held.labels.keys()
+
+
+def test_an_alert_from_the_future_or_from_before_time_fires_now(face: Face) -> None:
+    ahead = alert(pod="a") | {"startsAt": "2031-01-01T00:00:00Z"}
+    unset = alert(pod="b") | {"startsAt": "0001-01-01T00:00:00Z"}
+    assert face.alert(body(ahead, unset)).status_code == 200
+    assert {a.starts_at for a in face.records.incidents.get("INC-1").alerts} == {NOON}
+
+
+def test_an_unknown_service_goes_to_the_channel_for_everything(face: Face) -> None:
+    face.alert(body(alert(service="nobody-knows-it", namespace="elsewhere")))
+    assert face.records.incidents.get("INC-1").channel == "C0SRE"
+
+
+def test_a_heartbeat_opens_nothing_while_it_beats(face: Face) -> None:
+    answer = face.alert(body(alert("Watchdog")))
+    assert (answer.status_code, answer.json()) == (200, {"incident": None})
+    assert face.metric('sre_alerts_total{outcome="heartbeats"}') == 1
+    assert face.records.incidents.open() == ()
 
 
 def test_while_the_records_are_away_alertmanager_is_asked_to_send_again(

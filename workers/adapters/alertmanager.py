@@ -25,7 +25,13 @@ class Alertmanager:
 
     def firing(self) -> tuple[Alert, ...]:
         """Those that fire now, the latest first."""
-        params = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "true"}
+        return self._read({"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "true"})
+
+    def every(self) -> tuple[Alert, ...]:
+        """All that it has, the silenced and inhibited ones too, the latest first."""
+        return self._read({"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"})
+
+    def _read(self, params: dict[str, str]) -> tuple[Alert, ...]:
         try:
             answer = self._api.get("/api/v2/alerts", params, _WHAT)
             alerts = [_alert(raw) for raw in answer]
@@ -51,4 +57,5 @@ def _alert(raw: dict[str, Any]) -> Alert:
         annotations={str(name): str(value) for name, value in raw.get("annotations", {}).items()},
         starts_at=datetime.fromisoformat(raw["startsAt"]),
         generator_url=raw.get("generatorURL") or "",
+        silenced=bool(raw.get("status", {}).get("silencedBy")),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.card import card_view
 from blocks.diagnosis import diagnosis_view
 from blocks.evidence import observation_view
+from blocks.grouping import joined_view
 from blocks.replies import failure_view, question_view, stopped_view
 from core.diagnosis import Diagnosis, Investigation, Proposal
 from core.incident import Incident, State
@@ -18,11 +19,23 @@ from workers.loop.shown import card_key, put, root_key, show_part
 
 def show_card(incident: Incident, records: Records) -> None:
     """Wish for the incident's card as it stands now."""
-    if not incident.channel:
+    if not incident.channel or incident.hushed_until:
         return
     posted = records.outbox.find(card_key(incident.id))
     view = card_view(incident, records.now(), posted.permalink if posted else None)
     put(Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id), records)
+    _show_joined(incident, records)
+
+
+def _show_joined(incident: Incident, records: Records) -> None:
+    """Why alerts joined it: one message in its thread, edited as more do."""
+    if incident.groups < 2 or not incident.channel or not incident.is_open:
+        return
+    groups = records.book.groups(incident.id)
+    if any(group.rule for group in groups):
+        view = joined_view(incident, groups, records.now())
+        key = f"{incident.id}/joined"
+        put(Message(key=key, channel=incident.channel, view=view, under=card_key(incident.id)), records)
 
 
 def show_question(inv: Investigation, records: Records) -> None:

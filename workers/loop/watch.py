@@ -8,9 +8,10 @@ from blocks.verification import verification_view
 from core.errors import SreError
 from core.log import get_logger
 from core.outbox import Picture
-from core.queues import REMEMBER, VERIFY
+from core.queues import VERIFY
 from core.records import Records
 from core.remediation import Remediation, State
+from core.settling import resolve
 from workers.actions.catalogue import ACTIONS
 from workers.loop.act import end, means_for
 from workers.loop.lapse import supersede
@@ -86,12 +87,7 @@ def _worked(rem: Remediation, verdict: Verdict, records: Records) -> None:
     supersede(rem.incident, records, f"{rem.id} has mended it.")
     incident = incident_of(rem, records)
     if incident and incident.is_open and not incident.firing:
-        records.incidents.update(
-            incident.id,
-            lambda i: i.model_copy(update={"state": "resolved", "resolved_at": records.now()}) if i.is_open else i,
-        )
-        records.ledger.append("incident.resolved", actor="bot", at=records.now(), incident=incident.id)
-        records.queues.enqueue("investigate", REMEMBER, incident.id)
+        resolve(incident, records, "bot")
     set_incident(rem, "watching", records, headline=f"{said} It holds.")
 
 
