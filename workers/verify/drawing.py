@@ -62,7 +62,8 @@ def draw(chart: Chart, data_dir: Path) -> bytes:
     axes.fill_between(times, values, color=LINE, alpha=0.10, linewidth=0, step=step)
     _labels(axes, chart, times, values)
     _marks(axes, chart, times)
-    figure.text(0.03, 0.935, chart.title[:_TITLE], fontsize=_LARGE, fontweight="bold", color=INK, va="center")
+    figure.text(0.03, 0.935, chart.title[:_TITLE], fontsize=_LARGE, fontweight="bold", color=INK, va="center",
+                parse_math=False)  # fmt: skip
     figure.text(0.97, 0.935, _subtitle(chart), fontsize=_SMALL, color=PALE, va="center", ha="right")
     return _png(canvas)
 

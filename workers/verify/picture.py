@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from blocks.parts import plain
 from blocks.proposal import in_words
 from core.errors import SreError
 from core.remediation import Remediation
@@ -73,15 +74,16 @@ def picture(remediation: Remediation, operator: Operator, now: datetime) -> Grap
     marks = [Mark(rollout, "rollout", bad=True)] if rollout else []
     if remediation.begun_at:
         marks.append(Mark(remediation.begun_at, _short(remediation), bad=False))
-    normal = next((m.normal for m in remediation.before.measures if m.name == f"{kind} of {asked.label}"), None) \
-        if remediation.before else None  # fmt: skip
-    title = f"{kind} of {asked.label}"
+    title = plain(f"{kind} of {asked.label}", 100)
+    before = remediation.before.measures if remediation.before else ()
     chart = Chart(
-        title=title, axis=_AXES[kind], points=points, marks=tuple(marks), normal=normal,
+        title=title, axis=_AXES[kind], points=points, marks=tuple(marks),
+        normal=next((m.normal for m in before if m.name == f"{kind} of {asked.label}"), None),
         write=lambda value: figure(kind, value), is_share=kind in ("5xx", "errors"),
         counts=kind in ("restarts", "ready pods"), lowest=kind == "ready pods",
     )  # fmt: skip
-    return Graph(draw(chart, operator.settings.data_dir), _alt_text(title, kind, points, rollout, remediation), title)
+    said = plain(_alt_text(title, kind, points, rollout, remediation), 1000)
+    return Graph(draw(chart, operator.settings.data_dir), said, title)
 
 
 def _in_time(read: Callable[[], T]) -> T | None:
@@ -102,7 +104,9 @@ def _rolled_out(remediation: Remediation, operator: Operator, asked: Asked) -> d
     cluster = operator.cluster(remediation.cluster)
     sets = cluster.items(f"/apis/apps/v1/namespaces/{asked.namespace}/replicasets")
     own = [each for each in sets if controller_of(each) == ("Deployment", name) and annotations_of(each).get(_REVISION)]
-    made = [at for each in own if (at := created_at(each)) and at <= (remediation.begun_at or remediation.created_at)]
+    # Kubernetes leaves out the parts of a second, so that what the action itself made can seem a little older.
+    until = (remediation.begun_at or remediation.created_at) - timedelta(seconds=1)
+    made = [at for each in own if (at := created_at(each)) and at <= until]
     return max(made, default=None)
 
 

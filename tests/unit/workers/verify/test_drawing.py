@@ -39,12 +39,13 @@ def rgb(colour: str) -> tuple[int, ...]:
     [
         chart(STORY),
         chart(STORY, title="5xx of a-service-with-a-very-long-name-that-nobody-can-remember", normal=None),
+        chart(STORY, title=r"5xx of $\frac{$ {x} %s"),
         chart([0.0]),
         chart([0.0, 0.0]),
         chart([4, 4, 2, 2, 4], counts=True, lowest=True, is_share=False, write=lambda v: f"{v:.0f}", normal=None),
         chart(STORY, marks=(Mark(START - timedelta(days=1), "rollout", bad=True),)),
     ],
-    ids=["usual", "long", "one-point", "flat", "pods", "mark-outside"],
+    ids=["usual", "long", "no-formula", "one-point", "flat", "pods", "mark-outside"],
 )
 def test_a_picture_is_small_and_of_the_size_of_a_phone_message(drawn: Chart, tmp_path: Path) -> None:
     png = draw(drawn, tmp_path)
