@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
-from blocks.approval import names
+from blocks.approval import names, what
 from blocks.parts import Line, Part, as_text, bold, clock, code, escape, mention, message, rich, text, user
-from blocks.proposal import in_words
 from core.outbox import View
 from core.remediation import Remediation, State
 from core.settings import Approvers
@@ -51,7 +50,7 @@ def clicked_view(
     if code == "decided":
         code = past(remediation) or "not_ready"
     line = [*_line(code, remediation, now, approvers), *(text(f" {reason}", 250) for reason in why[:3])]
-    about = [bold(f"{remediation.id}: {in_words(remediation.action)}", 300)]
+    about = [bold(f"{remediation.id}: {what(remediation)}", 300)]
     said = "".join(map(_spoken, line)).strip()
     drawn = message("", [rich(line, about)])
     return drawn.model_copy(update={"text": said if said.endswith((".", "!", "?", "…")) else f"{said}."})

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from blocks.parts import (
-    TITLE_CHARS,
     Block,
     Line,
     Part,
@@ -19,13 +17,11 @@ from blocks.parts import (
     code,
     counted,
     escape,
-    fit,
     group,
     marks,
     mention,
     message,
     plain,
-    preformatted,
     rich,
     text,
     user,
@@ -39,10 +35,6 @@ from core.settings import Approvers
 APPROVE = "approve_remediation"
 REJECT = "reject_remediation"
 DETAILS = "remediation_details"
-REJECT_MODAL = "reject_remediation"
-REASON_BLOCK = "reason"
-REASON_FIELD = "reason_text"
-REASON_CHARS = 500
 
 UNATTENDED = timedelta(minutes=10)  # the operator takes a proposal up within seconds; guessed, generously
 _MOST_CODES = 3  # the rest is under Details
@@ -79,7 +71,7 @@ def approval_view(
     Args:
         sentences: What each code of the policy means.
     """
-    head = f"{_HEADS[remediation.state]}: {in_words(remediation.action)}"
+    head = f"{_HEADS[remediation.state]}: {what(remediation)}"
     lines: list[Line] = [[bold(head, 400)], *_below(remediation, now, sentences, approvers)]
     asked = remediation.state == "asked"
     if asked:
@@ -88,6 +80,15 @@ def approval_view(
     if asked:
         blocks.append(buttons(*_buttons(remediation, approvers)))
     return message(f"{head.rstrip('.')}. {_summary(remediation, now, approvers)}", blocks)
+
+
+def what(remediation: Remediation) -> str:
+    """The action in words; with the revision that it goes back to, once that is known."""
+    action, target = remediation.action, remediation.target
+    to = target.facts.get("to") if target else None
+    if isinstance(to, int) and action.kind.startswith("rollback") and action.params.get("revision") is None:
+        action = action.model_copy(update={"params": {**action.params, "revision": to}})
+    return in_words(action)
 
 
 def time_left(remediation: Remediation, now: datetime) -> str:
@@ -121,10 +122,10 @@ def _below(rem: Remediation, now: datetime, sentences: Mapping[str, str], approv
     """The lines under the head: how it stands, then what it is."""
     match rem.state:
         case "asked":
-            yield [text(f"Why: {rem.proposal.reason}", 250), *marks(rem.proposal.evidence, 4)]
             yield _reach(rem)
             yield [text(afterwards(rem), 500)]
             yield _needed(rem, approvers)
+            yield [text(f"Why: {rem.proposal.reason}", 160), *marks(rem.proposal.evidence, 4)]  # it is told above
             yield _codes(rem, sentences)
         case "proposed" | "denied":
             yield _reach(rem)
@@ -195,7 +196,7 @@ def _buttons(rem: Remediation, approvers: Approvers) -> Iterator[Part]:
 
 
 def _confirm(rem: Remediation) -> Part:
-    said = plain(f"This cannot be taken back: {in_words(rem.action)}.", 300)
+    said = plain(f"This cannot be taken back: {what(rem)}.", 300)
     return {
         "title": {"type": "plain_text", "text": "This cannot be taken back"},
         "text": {"type": "plain_text", "text": said},
@@ -267,85 +268,18 @@ def _summary(rem: Remediation, now: datetime, approvers: Approvers) -> str:
     return _fate(rem)
 
 
-def reject_modal(remediation: Remediation, metadata: str = "") -> dict[str, Any]:
-    """Asks why. `metadata` comes back with the submission: where to answer."""
-    return {
-        "type": "modal", "callback_id": REJECT_MODAL, "private_metadata": metadata,
-        "title": {"type": "plain_text", "text": fit(f"Reject {remediation.id}", TITLE_CHARS)},
-        "submit": {"type": "plain_text", "text": "Reject"}, "close": {"type": "plain_text", "text": "Back"},
-        "blocks": [
-            rich([text(f"Not to be done: {in_words(remediation.action)}.", 400)]),
-            {
-                "type": "input", "block_id": REASON_BLOCK,
-                "label": {"type": "plain_text", "text": "Why? I remember it for the next time."},
-                "element": {
-                    "type": "plain_text_input", "action_id": REASON_FIELD, "multiline": True,
-                    "max_length": REASON_CHARS, "focus_on_load": True,
-                },
-            },
-        ],
-    }  # fmt: skip
-
-
-def details_modal(remediation: Remediation, sentences: Mapping[str, str], approvers: Approvers) -> dict[str, Any]:
-    """All that stands behind the card: the dry run, the facts, the policy, and what an approval is bound to."""
-    rem, decision = remediation, remediation.proposal.decision
-    blocks: list[Block] = [
-        rich(
-            [bold(in_words(rem.action), 400)],
-            [text(f"Why: {rem.proposal.reason}", 600), *marks(rem.proposal.evidence, 12)],
-            [*touches(rem.proposal.blast_radius), text(f" · {where(rem.proposal)}", 200)],
-            [text(afterwards(rem), 800)],
-            _everybody(approvers),
-        )
-    ]
-    dry_run = rem.dry_run
-    said = dry_run.says if dry_run else "There was none yet."
-    blocks.append(rich([bold("Dry run "), text(said, 600)]))
-    if dry_run and dry_run.change:
-        blocks.append(preformatted("\n".join(dry_run.change), 2500))
-    if rem.target and rem.target.facts:
-        facts = "\n".join(f"{name}: {value}" for name, value in rem.target.facts.items())
-        blocks += [rich([bold("The target, as it was read")]), preformatted(facts, 2500)]
-    blocks.append(rich([bold("Policy "), code(decision.policy_hash[:12] or "unknown")], *_rules(rem, sentences)))
-    if rem.digest:
-        bound = "An approval is bound to this action, this policy and the target as it is: "
-        blocks.append(rich([text(bound), code(rem.digest[:12])]))
-    return {
-        "type": "modal", "callback_id": DETAILS,
-        "title": {"type": "plain_text", "text": fit(f"Details of {rem.id}", TITLE_CHARS)},
-        "close": {"type": "plain_text", "text": "Close"}, "blocks": blocks,
-    }  # fmt: skip
-
-
-def _everybody(approvers: Approvers) -> Line:
-    if nobody(approvers):
-        return [text("Nothing can be approved: "), code("approvers"), text(" in SRE_CONFIG names nobody.")]
-    everybody = (*approvers.groups, *approvers.users)
-    more = [text(f" and {len(everybody) - _MOST_NAMES} more")] if len(everybody) > _MOST_NAMES else []
-    return [text("May approve: "), *names(everybody[:_MOST_NAMES], approvers.on_call), *more]
-
-
-def _rules(rem: Remediation, sentences: Mapping[str, str]) -> Iterator[Line]:
-    for rule in rem.proposal.decision.codes[:30]:
-        yield [code(rule, 80), text(f" {sentences.get(rule, '')}", 250)]
-    if not rem.proposal.decision.codes:
-        yield [text("It is allowed without a person.")]
-
-
 def escalation_view(remediation: Remediation, now: datetime, approvers: Approvers) -> View:
     """In the thread, when two thirds of the time are over: mentions those who may approve and were not asked yet."""
-    what = in_words(remediation.action)
+    said = what(remediation)
     left = time_left(remediation, now)
     mentions = " ".join(filter(None, map(mention, asked_next(approvers)[:_MOST_NAMES])))
-    line = f"{mentions} Somebody has to decide: {escape(what, 600)}; {left}. The card is above.".strip()
+    line = f"{mentions} Somebody has to decide: {escape(said, 600)}; {left}. The card is above.".strip()
     section = {"type": "section", "text": {"type": "mrkdwn", "text": line, "verbatim": True}}
-    return message(f"Somebody has to decide: {what}; {left}", [section])
+    return message(f"Somebody has to decide: {said}; {left}", [section])
 
 
 def expired_view(remediation: Remediation) -> View:
     """In the thread, when nobody answered: what now."""
-    what = in_words(remediation.action)
-    said = f"Nobody decided in time, so I have not done it: {what}"
+    said = f"Nobody decided in time, so I have not done it: {what(remediation)}"
     now_what = ". Mention me here to look again; what I then propose is asked anew."
     return message(said, [rich([text(said, 500), text(now_what)])])

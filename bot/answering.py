@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import redis
 
-from blocks.approval import REASON_BLOCK, REJECT_MODAL
+from blocks.forms import REASON_BLOCK, REJECT_MODAL
 from blocks.replies import reply
 from core.errors import SreError
 from core.log import get_logger

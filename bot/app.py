@@ -11,10 +11,11 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from blocks.approval import APPROVE, DETAILS, REJECT, REJECT_MODAL
+from blocks.approval import APPROVE, DETAILS, REJECT
 from blocks.card import OPEN_THREAD
 from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
+from blocks.forms import REJECT_MODAL
 from blocks.grouping import MERGE_MODAL, MORE, SPLIT
 from blocks.replies import reply
 from bot.answering import Answering, Body, Place, place_of

@@ -7,7 +7,8 @@ from dataclasses import astuple
 from typing import Any, Literal
 
 from blocks.answers import AnswerCode, clicked_view, past
-from blocks.approval import REASON_BLOCK, REASON_CHARS, REASON_FIELD, details_modal, in_sentences, reject_modal
+from blocks.approval import in_sentences
+from blocks.forms import REASON_BLOCK, REASON_CHARS, REASON_FIELD, details_modal, reject_modal
 from blocks.replies import reply
 from bot.answering import Body, Place
 from core.entitled import nobody

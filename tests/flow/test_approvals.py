@@ -14,7 +14,8 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from blocks.approval import APPROVE, DETAILS, REASON_FIELD, REJECT
+from blocks.approval import APPROVE, DETAILS, REJECT
+from blocks.forms import REASON_FIELD
 from blocks.parts import as_text
 from bot.web import Web
 from core.diagnosis import Investigation, Subject

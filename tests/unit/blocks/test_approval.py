@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from blocks.answers import clicked_view, past
-from blocks.approval import (
-    APPROVE,
-    DETAILS,
-    REJECT,
-    approval_view,
-    details_modal,
-    escalation_view,
-    reject_modal,
-    time_left,
-)
+from blocks.approval import APPROVE, DETAILS, REJECT, approval_view, escalation_view, time_left
+from blocks.forms import details_modal, reject_modal
 from blocks.parts import as_text
 from core.diagnosis import Decision
 from core.outbox import View
@@ -38,12 +30,12 @@ def test_an_asked_card_says_it_all() -> None:
     view = drawn(rollback())
     assert lines(view)[:6] == [
         "Proposed: roll checkout back to revision 17 · 13 min left",
-        "Why: release 1.8.4 of checkout cannot start, because CART_URL has an invalid port e1 e3",
         "Touches 4 pods, 1 service; storefront depends on it · Deployment/checkout in shop"
         " · dry run passed: image 1.8.4 → 1.8.3",
         "Afterwards I check that its pods become ready, its 5xx and latency and storefront."
         " If it gets worse I roll forward to revision 18.",
         "Needs one of S0ONCALL",
+        "Why: release 1.8.4 of checkout cannot start, because CART_URL has an invalid port e1 e3",
         "This is production, so a person approves. environment.production ",
     ]
     assert view.text == (
@@ -56,35 +48,45 @@ def test_an_asked_card_says_it_all() -> None:
 
 def test_what_cannot_be_taken_back_is_asked_twice() -> None:
     view = drawn(rollback(undo=None))
-    assert lines(view)[3].endswith("It cannot be taken back.")
+    assert lines(view)[2].endswith("It cannot be taken back.")
     confirm = actions(view)[0]["confirm"]
     assert confirm["text"]["text"] == "This cannot be taken back: roll checkout back to revision 17."
 
 
 def test_with_nobody_configured_nothing_can_be_approved_and_the_card_names_the_setting() -> None:
     view = drawn(rollback(), Approvers())
-    assert lines(view)[4] == "Nothing can be approved: approvers in SRE_CONFIG names nobody."
+    assert lines(view)[3] == "Nothing can be approved: approvers in SRE_CONFIG names nobody."
     assert [b["action_id"] for b in actions(view)] == [DETAILS]
     assert view.text.endswith("Nobody is configured who may approve it.")
+
+
+def test_the_revision_that_it_goes_back_to_is_said_once_it_is_known() -> None:
+    rem = rollback()
+    default = rem.proposal.action.model_copy(update={"params": {}})
+    rem = rem.model_copy(update={"proposal": rem.proposal.model_copy(update={"action": default})})
+    assert lines(drawn(rem))[0].startswith("Proposed: roll checkout back to revision 17 ·")
+    assert lines(drawn(rem.model_copy(update={"target": None})))[0].startswith(
+        "Proposed: roll checkout back to the revision before ·"
+    )
 
 
 def test_others_are_named_once_they_were_asked() -> None:
     who = Approvers(groups=("S0ONCALL",), users=("U0LI", "U0JONAS"), on_call=True)
     assert (
-        lines(drawn(rollback(), who))[4]
+        lines(drawn(rollback(), who))[3]
         == "Needs one of S0ONCALL or whoever is on call; 2 others who may are asked later"
     )
     assert (
-        lines(drawn(rollback(escalated_at=NOON), who))[4]
+        lines(drawn(rollback(escalated_at=NOON), who))[3]
         == "Needs one of S0ONCALL, U0LI, U0JONAS or whoever is on call"
     )
 
 
 def test_who_asked_for_it_is_named_where_four_eyes_are_needed() -> None:
     who = Approvers(groups=("S0ONCALL",), four_eyes=("rollback_deployment",))
-    said = lines(drawn(rollback(requested_by="U0JONAS"), who))[4]
+    said = lines(drawn(rollback(requested_by="U0JONAS"), who))[3]
     assert said == "Needs one of S0ONCALL, but not U0JONAS, who asked for it"
-    assert lines(drawn(rollback(), who))[4] == "Needs one of S0ONCALL"
+    assert lines(drawn(rollback(), who))[3] == "Needs one of S0ONCALL"
 
 
 @pytest.mark.parametrize(

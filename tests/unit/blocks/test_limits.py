@@ -15,18 +15,12 @@ from hypothesis import strategies as st
 
 from blocks import parts
 from blocks.answers import AnswerCode, clicked_view
-from blocks.approval import (
-    approval_view,
-    asked_next,
-    details_modal,
-    escalation_view,
-    expired_view,
-    reject_modal,
-)
+from blocks.approval import approval_view, asked_next, escalation_view, expired_view
 from blocks.card import card_view
 from blocks.control import mode_view, paused_view, refused_view, resumed_view
 from blocks.diagnosis import diagnosis_view
 from blocks.evidence import evidence_modal, observation_view
+from blocks.forms import details_modal, reject_modal
 from blocks.parts import clean, escape, fit, message, plain_sections, rich, sentence, text
 from blocks.progress import plain_progress_view, progress_view
 from blocks.replies import question_view, reply
