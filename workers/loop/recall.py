@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from core.diagnosis import Recall, Subject
@@ -29,8 +30,11 @@ class _Hit(Protocol):
 H = TypeVar("H", bound=_Hit)
 
 
-def recall(subject: Subject, observation: Observation, alerts: tuple[Alert, ...], memory: Memory) -> Recall:
-    """The five nearest runbooks and past incidents, best first; each keeps its best score over all questions.
+def recall(
+    subject: Subject, observation: Observation, alerts: tuple[Alert, ...], memory: Memory, secrets: tuple[str, ...] = ()
+) -> Recall:
+    """The five nearest runbooks and past incidents, best first; each keeps its best score over all questions. What they
+    say is masked: people wrote them.
 
     A memory that cannot be read is listed, not raised: the evidence stands without it.
     """
@@ -41,8 +45,15 @@ def recall(subject: Subject, observation: Observation, alerts: tuple[Alert, ...]
     except SreError as error:
         log.warning("memory_unreadable", why=str(error))
         return Recall(could_not_read=(f"runbooks and past incidents ({error})",))
+    near = _best(hit for hits in runbooks for hit in hits), _best(hit for hits in incidents for hit in hits)
+    masked = partial(mask, known=secrets)
     return Recall(
-        runbooks=_best(hit for hits in runbooks for hit in hits), incidents=_best(h for hs in incidents for h in hs)
+        runbooks=tuple(
+            hit.model_copy(update={"title": masked(hit.title), "excerpt": masked(hit.excerpt)}) for hit in near[0]
+        ),
+        incidents=tuple(
+            hit.model_copy(update={"title": masked(hit.title), "outcome": masked(hit.outcome)}) for hit in near[1]
+        ),
     )
 
 

@@ -73,7 +73,7 @@ def run(
         )
 
     def recalling(inv: Investigation) -> Investigation:
-        found = recall(inv.subject, seen_by(inv), alerts, outside.memory)
+        found = recall(inv.subject, seen_by(inv), alerts, outside.memory, outside.settings.secrets())
         unread = (*inv.could_not_read, *found.could_not_read)
         return inv.model_copy(update={"recall": found, "could_not_read": unread})
 

@@ -309,3 +309,22 @@ def test_time_grows_with_the_length_whatever_the_text(unit: str) -> None:
     # Quadratic work would take 64 times as long for eight times the text; twice the linear share allows for noise.
     small = max(min(seconds(20_000) for _ in range(3)), 0.002)
     assert min(seconds(160_000) for _ in range(2)) < small * 8 * 2.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token is xo\u200bxb-9999888\u00ad87777-ZYXWV\u2060UTSrqpo",
+        "ghp_abcdefghij\x1b[31mklmnopqrstuvwxyz\x1b[0m0123456789",
+        "pass\u200bword=hunter2-Zq9",
+        "known-of-the-\u200dsettings",
+    ],
+)
+def test_what_nobody_sees_hides_no_secret(text: str) -> None:
+    shown = mask(text, ("known-of-the-settings",))
+    assert shown.endswith(MASKED)
+    assert mask(shown) == shown
+
+
+def test_text_without_a_secret_keeps_what_nobody_sees() -> None:
+    assert mask("right\u202e to left, \x1b[31mred\x1b[0m") == "right\u202e to left, \x1b[31mred\x1b[0m"
