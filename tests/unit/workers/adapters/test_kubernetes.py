@@ -325,4 +325,8 @@ def test_what_is_allowed_is_asked_of_the_api_itself(api: Api, cluster: Kubernete
     api.route = lambda path, query: said(201, {"status": {"allowed": allowed}})
 
     assert cluster.may("list", "apps", "deployments") is allowed
-    assert api.reviewed == [{"verb": "list", "group": "apps", "resource": "deployments"}]
+    assert cluster.may("create", "", "pods/eviction", "shop") is allowed
+    assert api.reviewed == [
+        {"verb": "list", "group": "apps", "resource": "deployments", "subresource": "", "namespace": ""},
+        {"verb": "create", "group": "", "resource": "pods", "subresource": "eviction", "namespace": "shop"},
+    ]
