@@ -260,3 +260,50 @@ def test_the_same_question_has_the_same_answer(action: dict[str, Any], facts: di
     assert policy().decide(json.loads(json.dumps(action)), json.loads(json.dumps(facts))) == first
     assert list(first.codes) == sorted(set(first.codes))
     assert (first.verdict == "allow") == (first.codes == ())
+
+
+@settings(RUNS, max_examples=200)
+@given(actions(), mixed_facts, st.data())
+def test_a_worse_approval_never_makes_the_verdict_milder(
+    action: dict[str, Any], facts: dict[str, Any], data: st.DataObject
+) -> None:
+    facts["approval"] = data.draw(
+        st.sampled_from([good_approval(), *([facts["approval"]] if facts["approval"] else [])])
+    )
+    worse = copy.deepcopy(facts["approval"])
+    part = data.draw(st.sampled_from(["by", "groups", "on_call", "age_s", "digest_matches", "requested_by"]))
+    changed = {
+        "by": "U0STRANGER", "groups": [], "on_call": False, "age_s": worse["age_s"] + data.draw(st.floats(0, 5000)),
+        "digest_matches": False, "requested_by": worse["by"],
+    }  # fmt: skip
+    worse[part] = changed[part]
+    assert RANK[verdict(action, {**facts, "approval": worse})] >= RANK[verdict(action, facts)]
+
+
+@RUNS
+@given(actions(), mixed_facts, st.sampled_from(["staging", "production", "prod", "PRODUCTION"]))
+def test_production_is_never_milder_than_staging_whatever_the_limits_say(
+    action: dict[str, Any], facts: dict[str, Any], environment: str
+) -> None:
+    for limits in ({}, {"autonomous_in_production": False}):
+        held = policy(limits=limits)
+        staging = held.decide(action, {**facts, "environment": "staging"}).verdict
+        assert RANK[held.decide(action, {**facts, "environment": environment}).verdict] >= RANK[staging]
+
+
+@RUNS
+@given(actions(), mixed_facts, st.data())
+def test_a_null_is_no_fact(action: dict[str, Any], facts: dict[str, Any], data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from([path for path in paths(facts) if path != ("approval",)]))
+    held = facts if len(path) == 1 else facts[path[0]]
+    held[path[-1]] = None
+    assert verdict(action, facts) == "deny"
+
+
+@RUNS
+@given(values | actions(), values | mixed_facts)
+def test_every_decision_carries_the_policys_hash_and_says_why_it_is_no(action: Any, facts: Any) -> None:
+    decision = policy().decide(action, facts)
+    assert decision.policy_hash == policy().hash
+    assert (decision.verdict == "allow") == (decision.codes == ())
+    assert all(len(policy().explain(code)) > 20 for code in decision.codes)
