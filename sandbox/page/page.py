@@ -53,9 +53,13 @@ class Page:
 
     async def _workspace(self, _request: web.Request) -> web.Response:
         commands = [{"word": word, "args": args, "does": does} for word, args, does in COMMANDS]
-        return _json(
-            directory(self._slack.workspace) | {"commands": commands, "shortcuts": _SHORTCUTS, "parts": self._parts}
-        )
+        app = {
+            "commands": commands,
+            "shortcuts": _SHORTCUTS,
+            "home": self._slack.app.has_home,
+            "prompts": [{"title": title, "message": message} for title, message in self._slack.app.prompts],
+        }
+        return _json(directory(self._slack.workspace) | app | {"parts": self._parts})
 
     async def _act(self, request: web.Request) -> web.Response:
         return _json(await act(self._slack, await request.read()))

@@ -28,6 +28,8 @@ class App:
     events: frozenset[str] = _EVENTS
     commands: frozenset[str] = frozenset()
     shortcuts: frozenset[str] = frozenset()
+    has_home: bool = True
+    prompts: tuple[tuple[str, str], ...] = ()  # what its direct messages suggest to say: title and message
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> App:
@@ -39,6 +41,10 @@ class App:
             events=frozenset(settings.get("event_subscriptions", {}).get("bot_events", [])),
             commands=frozenset(command["command"] for command in features.get("slash_commands", [])),
             shortcuts=frozenset(shortcut["callback_id"] for shortcut in features.get("shortcuts", [])),
+            has_home=features.get("app_home", {}).get("home_tab_enabled", True),
+            prompts=tuple(
+                (p["title"], p["message"]) for p in features.get("agent_view", {}).get("suggested_prompts", [])
+            ),
         )
 
     def hears(self, event: Mapping[str, Any]) -> bool:

@@ -419,7 +419,12 @@ def test_the_feed_tells_everything_in_order(slack: SlackThread, client: WebClien
 def test_a_manifest_decides_what_the_app_may() -> None:
     app = App.from_manifest(
         {
-            "features": {"slash_commands": [{"command": "/sre"}], "shortcuts": [{"callback_id": "investigate"}]},
+            "features": {
+                "slash_commands": [{"command": "/sre"}],
+                "shortcuts": [{"callback_id": "investigate"}],
+                "app_home": {"home_tab_enabled": False},
+                "agent_view": {"suggested_prompts": [{"title": "What is open?", "message": "status"}]},
+            },
             "oauth_config": {"scopes": {"bot": ["chat:write"]}},
             "settings": {"event_subscriptions": {"bot_events": ["app_mention", "message.im"]}},
         }
@@ -429,6 +434,8 @@ def test_a_manifest_decides_what_the_app_may() -> None:
         frozenset({"app_mention", "message.im"}),
         frozenset({"/sre"}),
         frozenset({"investigate"}),
+        has_home=False,
+        prompts=(("What is open?", "status"),),
     )
     assert app.hears({"type": "message", "channel_type": "im"})
     assert not app.hears({"type": "message", "channel_type": "channel"})

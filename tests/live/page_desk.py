@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from slack_sdk import WebClient
 
 from sandbox.page import Page
-from sandbox.slack import SlackServer, SlackThread, run_in_thread
+from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
 from tests.live.page_samples import inputs_modal, mrkdwn, option, plain
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Listener(BaseHTTPRequestHandler):
 @contextmanager
 def desk(browser: Browser) -> Iterator[Desk]:
     """A workspace as new, with the bot listening."""
-    server = SlackServer()
+    server = SlackServer(app=App(prompts=(("What is open?", "status"),)))
     Page(server).mount(server.web)
     with run_in_thread(server) as slack:
         made = Desk(slack, browser)

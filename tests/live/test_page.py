@@ -392,8 +392,9 @@ class TestPlaces:
         tab = at.open()
         tab.locator("[data-key=U0SREBOT]").click()
         expect(tab.locator(".intro")).to_contain_text("Ask it what is open, or what is wrong")
-        writes(tab, "status")
+        tab.get_by_role("button", name="What is open?").click()
         expect(tab.locator("#middle .message")).to_contain_text("status")
+        assert at.event("message")["channel_type"] == "im"
         tab.get_by_role("tab", name="Home").click()
         expect(tab.locator(".home")).to_contain_text("The bot has put nothing on its Home tab.")
         assert at.event("app_home_opened")["user"] == "U0MARIA"

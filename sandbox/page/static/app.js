@@ -92,10 +92,11 @@ function onPlace() {
 }
 
 function onChange(change) {
-  state.apply(change);
   const { kind, data, channel } = change;
+  const isNew = kind.startsWith("message_") && !state.find(channel, change.ts); // what is told may be its first edit
+  state.apply(change);
   const here = channel === session.currentChannel();
-  if (live && here && kind === "message_posted" && data.user !== session.me()) announce(`${state.userOf(data.user).name}: ${textOf(data)}`);
+  if (live && here && isNew && data.user !== session.me()) announce(`${state.userOf(data.user).name}: ${textOf(data)}`);
   if (live && here && kind === "ephemeral_posted" && change.user === session.me()) announce(`Only visible to you: ${textOf(data)}`);
   if (live && kind === "breach") announce(`The bot broke one of Slack’s rules: ${data.message}`);
   if (live) redraw();

@@ -7,7 +7,7 @@ import { drawHome } from "./home.js";
 import { icon } from "./icons.js";
 import { showMessages } from "./listing.js";
 import { bot, find, nameOf, repliesTo, session, thread, timeline, userOf, workspace } from "./state.js";
-import { currentChannel, go, lastRead, markRead, me, place } from "./session.js";
+import { address, currentChannel, go, lastRead, markRead, me, place } from "./session.js";
 
 const NEAR_PX = 80;
 
@@ -64,7 +64,7 @@ export function channelPane(root) {
     if (moved) newFrom = channel ? lastRead(channel) : null;
     shown = now;
     drawHead(head, channel);
-    const atHome = place.with === bot()?.id && place.tab === "home";
+    const atHome = workspace.home && !place.channel && place.with === bot()?.id && place.tab === "home";
     home.hidden = !atHome;
     closed.hidden = atHome;
     wrapper.hidden = writing.box.hidden = atHome;
@@ -103,7 +103,7 @@ function drawHead(head, channel) {
   const back = el("button", { type: "button", class: "quiet back", "aria-label": "Back to the channels", "data-view": "left" }, icon("back"));
   if (!known || known.kind === "im") {
     const other = userOf(place.with ?? known.members.find((id) => id !== me()));
-    const tabs = other.bot && el("div", { class: "tabs", role: "tablist", "aria-label": "SRE bot" }, ["messages", "home"].map((name) => el("button", {
+    const tabs = other.bot && workspace.home && el("div", { class: "tabs", role: "tablist", "aria-label": "SRE bot" }, ["messages", "home"].map((name) => el("button", {
       type: "button", role: "tab", "aria-selected": String(place.tab === name), tabindex: place.tab === name ? 0 : -1, onclick: () => openTab(name),
       onkeydown: (event) => ["ArrowLeft", "ArrowRight"].includes(event.key) && openTab(place.tab === "home" ? "messages" : "home", true),
     }, name === "home" ? "Home" : "Messages")));
@@ -128,10 +128,10 @@ function drawIntro(intro, channel, count) {
     return fill(intro, el("h3", {}, `This is the beginning of ${nameOf(channel)}`), !count && el("p", {}, `Nothing has been said yet. ${words}`));
   }
   const other = userOf(place.with);
-  const prompts = session(channel, "").prompts ?? [];
+  const prompts = session(channel, "").prompts ?? (other.bot && !count ? workspace.prompts : []);
   return fill(intro, el("h3", {}, `These are your direct messages with ${other.real_name}`),
     !count && el("p", {}, other.bot ? "Ask it what is open, or what is wrong; only you and the bot see this." : "Nothing has been said yet."),
-    prompts.length > 0 && el("div", { class: "block actions" }, prompts.map((prompt) => el("button", { type: "button", class: "button", onclick: () => act("say", { channel, text: prompt.message }) }, prompt.title))));
+    prompts.length > 0 && el("div", { class: "block actions" }, prompts.map((prompt) => el("button", { type: "button", class: "button", onclick: () => act("say", { channel: address(), text: prompt.message }) }, prompt.title))));
 }
 
 function drawStatus(status, channel, ts) {

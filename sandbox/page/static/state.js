@@ -1,7 +1,7 @@
 // The workspace as the stream tells it: a fold over its changes. Nothing here draws.
 
-/** What the server said at the start: users, groups, channels (by id), people, commands, shortcuts. */
-export let workspace = { users: {}, groups: {}, channels: {}, people: [], commands: [], shortcuts: [], parts: [] };
+/** What the server said at the start: users, groups, channels (by id), people; the app's commands, shortcuts, prompts. */
+export let workspace = null;
 
 const messages = new Map(); // channel: ts: message
 const hidden = new Map(); // ts: ephemeral message, with `seenBy`
