@@ -187,6 +187,7 @@ class ActionsContract:
         assert doing.undo("ACT-7") == f"Scaled {name} back to {now} replicas."
         assert spec_at(stage, path)["replicas"] == now
         doing.undo("ACT-7")
+        assert "already" in doing.execute("ACT-7")  # what was taken back is not done again either
         assert spec_at(stage, path)["replicas"] == now
         stage.eventually(lambda: self.is_observed(stage, name), "the change was taken up")
         assert not Doing(stage, "scale_deployment", name, replicas=now).dry_run().passed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from shlex import quote
 from typing import ClassVar
 
@@ -10,14 +11,14 @@ from core.remediation import DryRun, Target
 from workers.actions.base import Means, NotDone
 
 
-class _ByHand:
+class _ByHand(ABC):
     """Reads nothing either: the operator has no rights to look at what it has no rights to delete."""
 
     kind: ClassVar[ActionKind]
     checks: ClassVar[tuple[str, ...]] = ()
 
-    def command(self, action: Action) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self, action: Action) -> str: ...
 
     def prepare(self, action: Action, means: Means) -> Target:
         return Target(uid=f"{self.kind}:{action.namespace}/{action.name}", version="")

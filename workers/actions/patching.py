@@ -118,7 +118,7 @@ class Patching(ABC):
         path = self.path(action, target, means)
         for _ in range(_TRIES):
             obj = means.cluster.get(path)
-            if annotations_of(obj).get(MARK) == mark and uid_of(obj) == target.uid:
+            if annotations_of(obj).get(MARK) in (mark, _undone(mark)) and uid_of(obj) == target.uid:
                 return False
             check(obj)
             edit = edit_of(action, target, obj, means)
