@@ -218,7 +218,7 @@ class Slack(Protocol):
         """A picture's file id, for an image block; it is shared by the message that shows it (needs `files:write`)."""
         ...
 
-    def respond(self, response_url: str, view: View) -> None:
+    def respond(self, response_url: str, view: View, thread_ts: str | None = None) -> None:
         """Answer a command or click where only its author sees it."""
         ...
 

@@ -139,6 +139,7 @@ def test_who_is_not_entitled_is_told_who_is_and_the_card_stays(face: Face) -> No
     assert told(face, "jonas") == (
         "You are not among those who may decide this, so nothing was done. Those who can: <!subteam^S0ONCALL>."
     )
+    assert face.slack.ephemerals("jonas")[-1].thread_ts == face.records.outbox.get("INC-42/card").ts
     assert face.records.remediations.get("ACT-7").state == "asked"
     assert buttons(face, ts) == [APPROVE, REJECT, DETAILS]
     assert [event for event, _ in events(face)] == ["approval.clicked", "approval.refused"]

@@ -136,13 +136,14 @@ class SlackAdapter:
         )
         return str(answer["files"][0]["id"])
 
-    def respond(self, response_url: str, view: View) -> None:
+    def respond(self, response_url: str, view: View, thread_ts: str | None = None) -> None:
         from slack_sdk.webhook import WebhookClient
 
         client = WebhookClient(response_url, timeout=TIMEOUT_S, retry_handlers=[])
 
         def send() -> dict[str, Any]:
-            answer = client.send(text=view.text, blocks=list(view.blocks) or None, response_type="ephemeral")
+            said = {"text": view.text, "blocks": list(view.blocks) or None, "thread_ts": thread_ts}
+            answer = client.send_dict(said | {"response_type": "ephemeral", "replace_original": False})
             if answer.status_code != 200:
                 raise Refused("Slack refused the answer", answer.body[:60])
             return {}

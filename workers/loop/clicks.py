@@ -58,7 +58,7 @@ def _tell(found: Answer, click: Click, world: World) -> None:
     why = tuple(sentences_of(found.codes, records).values())
     view = clicked_view(found.code, rem, records.now(), records.settings.config.approvers, why)
     try:
-        world.slack.respond(click.response_url, view)
+        world.slack.respond(click.response_url, view, click.thread_ts)
     except SreError as error:  # the card and the ledger have it; a second try could say it twice
         log.warning("click_not_answered", click=click.id, why=str(error))
 
