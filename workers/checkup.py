@@ -226,6 +226,9 @@ def _approvers(settings: Settings) -> Iterator[Check]:
                     "can be approved.")  # fmt: skip
         return
     yield Check(name="approvers", state="ok", says=f"mode {settings.config.autonomy.mode}")
+    if who.on_call:
+        yield Check(name="approvers", state="warn", says="on_call entitles nobody yet, since who is on call is not "
+                    "read; name approvers.groups or approvers.users as well.")  # fmt: skip
     if who.groups and settings.slack_bot_token:
         web = web_client(settings)
         for group in who.groups:

@@ -33,6 +33,12 @@ def test_with_nobody_configured_nothing_can_be_approved(tmp_path: Path) -> None:
     ]
 
 
+def test_who_counts_on_the_schedule_is_told_that_it_entitles_nobody_yet(tmp_path: Path) -> None:
+    found = said(_approvers(settings_with(tmp_path, approvers=Approvers(on_call=True))))
+    assert [state for _, state, _ in found] == ["ok", "warn"]
+    assert found[1][2].startswith("on_call entitles nobody yet")
+
+
 def test_each_approver_group_is_looked_up(tmp_path: Path) -> None:
     server = SlackServer()
     server.workspace.groups["S0EMPTY"] = Group("S0EMPTY", "empty", "Nobody", ())

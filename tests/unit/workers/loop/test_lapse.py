@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
 
 import workers.loop.lapse as lapse_module
 from blocks.approval import APPROVE
@@ -21,6 +23,7 @@ from tests.conftest import NOON
 from tests.unit.blocks.worlds import rollback
 from workers.loop.lapse import close, lapse, redraw, supersede
 from workers.loop.proposals import drawn, move, show
+from workers.world import Outside, World, use
 
 CARD = "INV-3/proposal-1"
 
@@ -220,3 +223,19 @@ def test_an_escalation_goes_where_the_card_is(records: Records) -> None:
     lapse(at(records, 11))
     message = records.outbox.get("INV-3/escalation-1")
     assert (message.channel, message.thread_ts) == ("C0OTHER", "1.2")
+
+
+def test_the_clocks_round_reaches_the_end_through_the_queue(records: Records) -> None:
+    drain(records)
+    later = at(records, 15)
+    use(World(records=later, open_outside=unopened, slack=None))
+    records.queues.enqueue("notify", LAPSE)
+    worker = SimpleWorker(["notify"], connection=records.redis, serializer=JSONSerializer)
+    worker.work(burst=True, logging_level="ERROR")
+    assert records.remediations.get("ACT-7").state == "expired"
+    assert events(records) == ["approval.expired"]
+    assert records.queues.waiting("notify") == 0
+
+
+def unopened() -> Outside:
+    raise AssertionError("nothing of this looks at a cluster")
