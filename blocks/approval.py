@@ -135,10 +135,9 @@ def _below(rem: Remediation, now: datetime, sentences: Mapping[str, str], approv
             if rem.state == "denied":
                 yield _codes(rem, sentences)
         case _:
-            if decided := decision_line(rem, now):
+            if decided := _decided(rem, now):
                 yield decided
-            if said := _fate(rem):
-                yield [text(said, 700)]
+            yield [text(_fate(rem), 700)]
 
 
 def _reach(rem: Remediation) -> Line:
@@ -218,7 +217,7 @@ def _standing(rem: Remediation, now: datetime) -> str:
     return f"Nobody has taken it up for {ago(waits)}: is sre-bot worker remediate running? Nothing has been changed."
 
 
-def decision_line(rem: Remediation, now: datetime) -> list[Part]:
+def _decided(rem: Remediation, now: datetime) -> list[Part]:
     """Who decided and when, as "Approved by @maria 02:17:20."; empty when nobody did."""
     at = [text(" "), clock(rem.decided_at, now, seconds=True)] if rem.decided_at else []
     if rem.alone:
@@ -230,31 +229,23 @@ def decision_line(rem: Remediation, now: datetime) -> list[Part]:
     return [text(f"{verb} by "), user(rem.decided_by), *at, *why]
 
 
+# What is said of a state where the record has no sentence of its own.
+_FATES: dict[State, str] = {
+    "approved": "It starts now.", "begun": "It is running.", "watching": "It is done.",
+    "rejected": "Nothing has been changed.",
+    "expired": "Nobody answered in time; nothing has been changed.",
+    "superseded": "A newer proposal stands, or the trouble is over; nothing has been changed.",
+    "worked": "It helped.", "undone": "It made things worse, so it was taken back.",
+    "unproven": "Nothing shows that it helped; a person should look.",
+    "failed": "It was refused before anything changed.",
+    "interrupted": "It was interrupted; a person has to look at what was done.",
+}  # fmt: skip
+
+
 def _fate(rem: Remediation) -> str:
     """What became of it, in a sentence or two; what it says may be foreign."""
-    match rem.state:
-        case "approved":
-            return "It starts now."
-        case "begun":
-            return "It is running."
-        case "watching":
-            return f"{rem.outcome or 'It is done.'} I am watching what comes of it."
-        case "rejected":
-            return "Nothing has been changed."
-        case "expired":
-            return rem.outcome or "Nobody answered in time; nothing has been changed."
-        case "superseded":
-            return rem.outcome or "A newer proposal stands, or the trouble is over; nothing has been changed."
-        case "failed":
-            return rem.outcome or "It was refused before anything changed."
-        case "interrupted":
-            return rem.outcome or "It was interrupted; a person has to look at what was done."
-        case "undone":
-            return rem.outcome or "It made things worse, so it was taken back."
-        case "unproven":
-            return rem.outcome or "Nothing shows that it helped; a person should look."
-        case _:
-            return rem.outcome or ""
+    said = rem.outcome or _FATES[rem.state]
+    return f"{said} I am watching what comes of it." if rem.state == "watching" else said
 
 
 def _summary(rem: Remediation, now: datetime, approvers: Approvers) -> str:
