@@ -12,14 +12,17 @@ import pytest
 from core.settings import Settings
 from tests.contract.actions_contract import ActionsContract, Doing
 from tests.live.accounts import OPERATOR, installed
-from tests.live.lab import Lab, container_of, cron_job, job, workload
+from tests.live.lab import Lab, container_of, cron_job, job, service, workload
 from tests.live.stack import eventually
 from workers.actions import drain
 from workers.actions.base import Means
 from workers.actions.rollouts import is_complete
 from workers.adapters.kubernetes import open_as_operator
 from workers.adapters.kubernetes_write import open_writer
-from workers.triage.objects import is_true, name_of
+from workers.reach.groups import Reads
+from workers.reach.rollout import deployed_at
+from workers.reach.touch import touched
+from workers.triage.objects import is_leaving, is_true, name_of
 
 pytestmark = pytest.mark.live
 
@@ -160,6 +163,23 @@ class TestRealControlPlane(ActionsContract):
         Doing(stage, "rerun_job", "nightly-1").execute("ACT-3")
         (kept,) = lab.cluster.get(f"{jobs}/nightly-1-act-3")["metadata"]["ownerReferences"]
         assert (kept["name"], kept["uid"]) == ("nightly", owner["metadata"]["uid"])
+
+    def test_how_far_each_reaches_is_read_with_the_operators_rights(self, stage: LiveStage, lab: Lab) -> None:
+        name = stage.deployment()
+        lab.apply(stage.namespace, service(name))
+        pods = stage.means.cluster.items(f"/api/v1/namespaces/{stage.namespace}/pods", labelSelector=f"app={name}")
+        pod = next(name_of(each) for each in pods if not is_leaving(each))
+        template = {"template": stage.hook("shift_traffic"), "to": "eu-2"}
+        for kind, target, params in (
+            ("rollback_deployment", name, {}), ("scale_deployment", name, {"replicas": 3}), ("restart_pod", pod, {}),
+            ("set_resources", name, {"container": "app", "memory_limit": "1Gi"}), ("shift_traffic", name, template),
+            ("rerun_job", stage.ended_job(), {}),
+        ):  # fmt: skip
+            action = Doing(stage, kind, target, **params).action
+            reads = Reads(stage.means.cluster)
+            found = touched(action, reads)
+            assert found.pods >= 1
+            deployed_at(action, found, reads)
 
     def test_limits_of_a_stateful_set_are_set(self, stage: LiveStage, lab: Lab) -> None:
         lab.apply(stage.namespace, workload("db", kind="StatefulSet", memory="64Mi"))
