@@ -322,6 +322,27 @@ class TestPlaces:
         expect(tab.locator("#thread")).to_be_hidden()
         expect(row).to_be_focused()
 
+    def test_a_long_thread_is_read_from_its_beginning_and_then_from_its_end(self, at: Desk) -> None:
+        ts = at.post("INC-42", CARD)
+        for name, blocks in MESSAGES.items():
+            at.post(name, blocks, thread_ts=ts)
+        tab = at.open()
+        message(tab, ts).locator(".footer").click()
+        expect(message(tab, ts, "#thread")).to_be_in_viewport()
+        newer = tab.locator("#thread").get_by_role("button", name="Newer messages")
+        expect(newer).to_be_visible()
+        at.post("The end", thread_ts=ts)
+        last = tab.locator("#thread .message").last
+        expect(last).to_contain_text("The end")
+        expect(last).not_to_be_in_viewport()
+        newer.click()
+        expect(last).to_be_in_viewport()
+        expect(newer).to_be_hidden()
+        tab.locator("#thread .scroll").evaluate("box => box.scrollTop = 0")
+        writes(tab, "thanks", "#thread")
+        expect(last).to_contain_text("thanks")
+        expect(last).to_be_in_viewport()
+
     def test_a_command_in_a_thread_is_refused_as_slack_does(self, at: Desk) -> None:
         ts = at.post("INC-42")
         tab = at.open()

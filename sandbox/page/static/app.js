@@ -65,10 +65,10 @@ function redraw() {
   queueMicrotask(() => {
     asked = false;
     drawSidebar(part("left"));
+    arrangeRight(); // before what is in it, which is scrolled by its height
     panes.forEach((pane) => pane.draw());
     drawModals();
     drawBreaches(part("breaches"));
-    arrangeRight();
   });
 }
 

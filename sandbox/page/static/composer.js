@@ -8,8 +8,8 @@ import { address } from "./session.js";
 
 const drafts = new Map(); // place: text
 
-/** `where()`: { key, thread, hint } of the place that it writes to now. */
-export function composer(where) {
+/** `where()`: { key, thread, hint } of the place that it writes to now; `sent()` is told when something was written. */
+export function composer(where, sent) {
   const field = el("textarea", { rows: 1, "aria-label": "Message", spellcheck: "true" });
   const sendButton = el("button", { type: "button", class: "quiet send", "aria-label": "Send", title: "Send (Enter)" }, icon("send"));
   const box = el("div", { class: "composer" }, field, sendButton);
@@ -33,6 +33,7 @@ export function composer(where) {
       ? await act("command", { channel: address(), command, text: words.join(" ").trim(), thread_ts: thread })
       : await act("say", { channel: address(), text, thread_ts: thread });
     if (outcome.error === "page" && !field.value) field.value = text;
+    sent();
     grow();
   };
   field.addEventListener("input", () => {

@@ -50,7 +50,7 @@ export function channelPane(root) {
   const intro = el("div", { class: "intro" });
   const status = el("p", { class: "status" });
   const home = el("div", { class: "home scroll", tabindex: 0, role: "tabpanel", "aria-label": "Home" });
-  const writing = composer(() => ({ key: `${me()} ${currentChannel() ?? place.with}`, thread: null, hint: hintHere() }));
+  const writing = composer(() => ({ key: `${me()} ${currentChannel() ?? place.with}`, thread: null, hint: hintHere() }), () => scrollTo(true));
   const closed = el("p", { class: "closed" });
   box.append(intro, list, status);
   fill(root, head, home, wrapper, writing.box, closed);
@@ -147,7 +147,7 @@ export function threadPane(root) {
   const close = el("button", { type: "button", class: "quiet", "aria-label": "Close the thread", title: "Close (Esc)", onclick: () => go({ thread: null }) }, icon("close"));
   const back = el("button", { type: "button", class: "quiet back", "aria-label": "Back to the channel", onclick: () => go({ thread: null }) }, icon("back"));
   const status = el("p", { class: "status" });
-  const writing = composer(() => ({ key: `${me()} ${place.thread}`, thread: place.thread, hint: "Reply …" }));
+  const writing = composer(() => ({ key: `${me()} ${place.thread}`, thread: place.thread, hint: "Reply …" }), () => scrollTo(true));
   box.append(list, status);
   fill(root, el("header", { class: "pane-head" }, back, el("h2", {}, "Thread"), where, close), wrapper, writing.box);
   const opened = new Set();
