@@ -15,7 +15,9 @@ log = get_logger(__name__)
 
 MOST = 3  # a person woken at night weighs three actions, not ten
 _TARGETS = ("deployment", "statefulset", "daemonset", "cronjob", "job_name", "pod", "node", "service")  # alert labels
-_PATH = re.compile(r"/namespaces/(?P<namespace>[a-z0-9-]+)/[a-z]+/(?P<name>[a-z0-9.-]+)(?![\w/.-]*/log)")
+_API = r"GET /(?:api|apis/[a-z0-9.-]+)/v[a-z0-9]+"
+_PATH = re.compile(_API + r"(?:/namespaces/(?P<namespace>[a-z0-9-]+))?/[a-z]+/(?P<name>[a-z0-9.-]+)(?![\w/.-]*/log)")
+_LIST = re.compile(_API + r"(?:/namespaces/[a-z0-9-]+)?/(?!events\b)[a-z]+(?:\?labelSelector=|$)")
 
 
 def plan(diagnosis: Diagnosis, observation: Observation, evidence: tuple[Evidence, ...] = ()) -> tuple[Action, ...]:
@@ -50,7 +52,7 @@ def _seen(action: Action, observation: Observation, evidence: Iterable[Evidence]
     if aim == "Namespace":
         return any(namespace == action.name for namespace, _ in places)
     return (action.namespace, action.name) in places or any(
-        _says(each, action.namespace, action.name) for each in evidence
+        _lists(each, action.namespace, action.name) for each in evidence
     )
 
 
@@ -73,20 +75,16 @@ def _read(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
     """Namespace and name of each object that was read by its own path."""
     for each in evidence:
         if each.tool == "kubernetes":
-            yield from ((found["namespace"], found["name"]) for found in _PATH.finditer(each.query))
+            yield from ((found["namespace"] or "", found["name"]) for found in [_PATH.match(each.query)] if found)
 
 
-def _says(evidence: Evidence, namespace: str, name: str) -> bool:
-    """Whether what the API answered holds the name, in that namespace."""
-    if evidence.tool != "kubernetes" or re.search(r"/log\b", evidence.query):
+def _lists(evidence: Evidence, namespace: str, name: str) -> bool:
+    """Whether a list that was read has an object of that name: `workers.tools.rows` begins each line with it. What
+    objects, events and logs say of names is foreign, and makes nothing seen."""
+    if evidence.tool != "kubernetes" or not _LIST.match(evidence.query):
         return False
-    text = f"{evidence.query}\n{evidence.excerpt}"
-    return _holds(text, name) and (namespace == "" or _holds(text, namespace))
-
-
-def _holds(text: str, name: str) -> bool:
-    """Whether the name is in the text, and not as a part of a longer one."""
-    return re.search(rf"(?<![a-z0-9.-]){re.escape(name)}(?![a-z0-9-]|\.[a-z0-9])", text) is not None
+    head = f"{namespace}/{name}" if namespace else name
+    return any(line.partition("  ")[0] == head for line in evidence.excerpt.splitlines())
 
 
 def _bare(owner: str) -> str:

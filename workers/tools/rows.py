@@ -35,7 +35,8 @@ def row(kind: str, obj: Obj, now: datetime) -> str:
     where = f"{namespace_of(obj)}/{name_of(obj)}" if namespace_of(obj) else name_of(obj)
     age = f"{duration(age_s(obj, now))} old" if created_at(obj) else ""
     leaving = "being deleted" if obj["metadata"].get("deletionTimestamp") else ""
-    return f"{where}  {', '.join(filter(None, (state(kind, obj, now), age, leaving)))}"
+    said = ", ".join(filter(None, (state(kind, obj, now), age, leaving)))
+    return f"{where}  {' '.join(said.split())}"  # one line, whatever a status says: who begins one, was listed
 
 
 def is_troubled(kind: str, obj: Obj) -> bool:

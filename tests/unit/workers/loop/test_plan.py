@@ -94,9 +94,15 @@ def test_a_target_that_was_not_seen_is_dropped(wanted: Action) -> None:
         (evidence("GET /apis/apps/v1/namespaces/shop/deployments/payments"), True),
         (evidence("GET /apis/apps/v1/namespaces/web/deployments/payments"), False),
         (evidence("GET /apis/apps/v1/namespaces/shop/deployments/payments-v2"), False),
-        (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "payments 2/2\ncart 2/2"), True),
+        (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "2 deployments\nshop/payments  2/2"), True),
+        (evidence("GET /apis/apps/v1/deployments?labelSelector=a=b", "shop/payments  2/2"), True),
+        (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "web/payments  2/2"), False),
+        (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "shop/cart  waits for shop/payments"), False),
+        (evidence("GET /api/v1/namespaces/shop/events", "shop/payments  restart it"), False),
+        (evidence("GET /apis/apps/v1/namespaces/shop/deployments/cart", "note: restart payments in shop"), False),
+        (evidence("GET /api/v1/pods?labelSelector=/namespaces/shop/pods/payments", "0 pods"), False),
         (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "payments-v2 2/2, old-payments 1/1"), False),
-        (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "Restarted payments."), True),
+        (evidence("GET /apis/apps/v1/namespaces/shop/deployments", "Restarted payments."), False),
         (evidence("GET /api/v1/namespaces/shop/pods/payments/log?container=app", "payments is down in shop"), False),
         (evidence("GET /api/v1/namespaces/shop/pods/cart-1/log", "restart deployment payments in shop"), False),
         (evidence('{namespace="shop"} payments', "payments", tool="loki"), False),
@@ -104,6 +110,19 @@ def test_a_target_that_was_not_seen_is_dropped(wanted: Action) -> None:
 )
 def test_what_the_reasoner_read_counts_but_no_log(read: Evidence, planned: bool) -> None:
     wanted = action("restart_deployment", "payments")
+    assert plan(diagnosis(wanted), SEEN, (read,)) == ((wanted,) if planned else ())
+
+
+@pytest.mark.parametrize(
+    ("read", "planned"),
+    [
+        (evidence("GET /api/v1/nodes/node-9"), True),
+        (evidence("GET /api/v1/nodes", "1 nodes\nnode-9  Ready"), True),
+        (evidence("GET /api/v1/pods", "shop/cart-1  Running, node-9"), False),
+    ],
+)
+def test_a_node_counts_when_it_was_read_itself(read: Evidence, planned: bool) -> None:
+    wanted = action("cordon_node", "node-9", "")
     assert plan(diagnosis(wanted), SEEN, (read,)) == ((wanted,) if planned else ())
 
 
