@@ -8,11 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from tests.live.lab import Lab
+from tests.live.page_desk import Desk, chromium, desk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = Path("../shared/cluster/cluster.py")  # from the repository's root, where there is one
@@ -70,3 +74,25 @@ def programs() -> None:
     absent = [name for name in ("prometheus", "prometheus-alertmanager") if not shutil.which(name)]
     if absent:
         absent_so(f"{' and '.join(absent)} not installed: apt-get install {' '.join(absent)}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    program = chromium()
+    if program is None:
+        absent_so("there is no Chromium: apt-get install chromium, or name the program in SRE_CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def at(browser: Browser) -> Iterator[Desk]:
+    """A person at the browser, before a workspace as new; what the console complains of fails the test."""
+    with desk(browser) as made:
+        yield made
+        assert made.complaints == []

@@ -17,10 +17,10 @@ from slack_sdk import WebClient
 
 from sandbox.page import Page
 from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
-from tests.live.page_samples import inputs_modal, mrkdwn, option, plain
+from tests.live.page_samples import inputs_modal, mrkdwn, plain
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Dialog
+    from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator
     from playwright.sync_api import Page as Tab
 
 Json = dict[str, Any]
@@ -143,4 +143,24 @@ def desk(browser: Browser) -> Iterator[Desk]:
         bot.server_close()
 
 
-__all__ = ["SMALL_MODAL", "Desk", "chromium", "desk", "option"]
+def expect(locator: Locator) -> Any:
+    """What must become true of a part of the page, within the time that Playwright gives it."""
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
+def message(tab: Tab, ts: str, where: str = "#middle") -> Locator:
+    return tab.locator(f'{where} [data-ts="{ts}"]')
+
+
+def writes(tab: Tab, text: str, where: str = "#middle") -> None:
+    """Type into the composer as a person does, and send."""
+    tab.locator(f"{where} textarea").click()
+    tab.keyboard.type(text)
+    tab.keyboard.press("Enter")
+
+
+def becomes(tab: Tab, name: str) -> None:
+    tab.locator(".identity").click()
+    tab.get_by_role("menuitem", name=name).click()
