@@ -102,6 +102,8 @@ def _head(remediation: Remediation, now: datetime, until: datetime | None, watch
         watched = f"; watching until {until:%H:%M} UTC" if until else "; watching"
         return f"{done}{took or ''}{watched}"
     end = _ENDS.get(remediation.state)
+    if remediation.state == "unproven" and remediation.after and remediation.after.trend.worse_since:
+        end = "but it made things worse"  # and could not be taken back
     if remediation.state in ("failed", "interrupted"):
         return f"{_as_proposed(remediation)}: {end}"
     return f"{done}{took or ''}{', ' if end and end.startswith(('and', 'but')) else ': '}{end or remediation.state}"

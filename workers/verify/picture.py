@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from blocks.parts import plain
-from blocks.proposal import in_words
+from blocks.verification import done_in_words
 from core.errors import SreError
 from core.remediation import Remediation
 from workers.ports import Metrics
@@ -29,7 +29,7 @@ _POINTS = 160  # as many as can be told apart on a phone
 _LONGEST = timedelta(hours=3)
 _LEAST_BEFORE = timedelta(seconds=30)  # of ordinary times, to compare with
 _WIDE_S = 180  # three scrapes a minute apart
-_STORY = 1.5  # how many times its usual the peak must be for a graph to be worth it
+_STORY, _LITTLE = 2.0, 0.005  # how many times its lowest, or this, the peak must be for a graph to be worth it; guessed
 _REVISION = "deployment.kubernetes.io/revision"
 _PODS = {
     "restarts": 'sum(kube_pod_container_status_restarts_total{{namespace="{0}",pod=~"{1}"}})',
@@ -61,24 +61,24 @@ def picture(remediation: Remediation, operator: Operator, now: datetime) -> Grap
     scene = survey(remediation, (), operator, metrics, now)
     if not scene.targets:
         return None
-    asked = scene.targets[0]
+    asked = scene.targets[0]  # the others of a release or a service are much alike
     rollout = _in_time(lambda: _rolled_out(remediation, operator, asked))
     start = _start(remediation, rollout, now)
     if rollout and rollout < start:
         rollout = None
     figures = Figures(metrics, scene.names, now, None)
-    story = _in_time(lambda: _story(figures, asked, start, now, remediation.begun_at or now))
+    story = _in_time(lambda: _story(figures, [asked, *scene.downstream], start, now))
     if story is None:
         return None
-    kind, points = story
+    kind, whose, points = story
     marks = [Mark(rollout, "rollout", bad=True)] if rollout else []
     if remediation.begun_at:
         marks.append(Mark(remediation.begun_at, _short(remediation), bad=False))
-    title = plain(f"{kind} of {asked.label}", 100)
+    title = plain(f"{kind} of {whose}", 100)
     before = remediation.before.measures if remediation.before else ()
     chart = Chart(
         title=title, axis=_AXES[kind], points=points, marks=tuple(marks),
-        normal=next((m.normal for m in before if m.name == f"{kind} of {asked.label}"), None),
+        normal=next((m.normal for m in before if m.name == f"{kind} of {whose}"), None),
         write=lambda value: figure(kind, value), is_share=kind in ("5xx", "errors"),
         counts=kind in ("restarts", "ready pods"), lowest=kind == "ready pods",
     )  # fmt: skip
@@ -111,22 +111,36 @@ def _rolled_out(remediation: Remediation, operator: Operator, asked: Asked) -> d
 
 
 def _story(
-    figures: Figures, asked: Asked, start: datetime, now: datetime, acted: datetime
-) -> tuple[str, Points] | None:
-    """The first metric that moved, else the first that there is."""
-    step_s = max(1, math.ceil((now - start).total_seconds() / _POINTS))
-    found: list[tuple[str, Points]] = []
-    for kind, ask in _candidates(figures, asked):
-        points = _points(figures.metrics, ask, start, now, step_s)
-        if points:
-            found.append((kind, points))
-            if _moves(kind, points, acted):
-                return kind, points
-    return found[0] if found else None
+    figures: Figures, services: Sequence[Asked], start: datetime, now: datetime
+) -> tuple[str, str, Points] | None:
+    """The first figure that moved, else the first that there is: its kind, whose it is, and its points. What the target
+    answers goes first, then what the worst of those that depend on it answers, then the target's pods."""
+    span_s = (now - start).total_seconds()
+    step_s = max(1, math.ceil(span_s / _POINTS))
+    start = now - timedelta(seconds=step_s * math.ceil(span_s / step_s))  # so that the last point is that of now
+
+    def read(asked: Asked, asks: Iterable[tuple[str, Ask]]) -> list[tuple[str, str, Points]]:
+        seen = ((kind, asked.label, _points(figures.metrics, ask, start, now, step_s)) for kind, ask in asks)
+        return [each for each in seen if each[2]]
+
+    target, *dependents = services
+    own = read(target, _answers(figures, target))
+    if moved := [each for each in own if _moves(each[0], each[2])]:
+        return moved[0]
+    theirs = [each for asked in dependents for each in read(asked, _answers(figures, asked))[:1]]
+    if moved := [each for each in theirs if each[0] in ("5xx", "errors") and _moves(each[0], each[2])]:
+        return max(moved, key=lambda each: max(value for _, value in each[2]))
+    pods = read(target, _pods(target))
+    return next((each for each in pods if _moves(each[0], each[2])), next(iter(own + pods), None))
 
 
-def _candidates(figures: Figures, asked: Asked) -> Iterator[tuple[str, Ask]]:
-    """Metrics and how they are asked for, given the least window."""
+def _pods(asked: Asked) -> Iterator[tuple[str, Ask]]:
+    for kind, query in _PODS.items():
+        yield kind, partial(str.format, query, asked.namespace, asked.pods)
+
+
+def _answers(figures: Figures, asked: Asked) -> Iterator[tuple[str, Ask]]:
+    """Figures of its requests, and how they are asked for, given the least window."""
     try:
         requests = figures.find(counters(figures.names), asked)
         if requests and requests.errors:
@@ -136,9 +150,7 @@ def _candidates(figures: Figures, asked: Asked) -> Iterator[tuple[str, Ask]]:
         if buckets:
             yield "p95", partial(_p95, buckets, figures.window_s(buckets))
     except SreError:  # no graph of requests, then; of the pods there may be one
-        pass
-    for kind, query in _PODS.items():
-        yield kind, partial(str.format, query, asked.namespace, asked.pods)
+        return
 
 
 def _ratio(requests: Requests, window_s: int, least_s: int) -> str:
@@ -169,12 +181,10 @@ def _range(metrics: Metrics, query: str, start: datetime, end: datetime, step_s:
     return tuple((at, value) for at, value in (series[0].points if series else ()) if math.isfinite(value))
 
 
-def _moves(kind: str, points: Points, acted: datetime) -> bool:
-    """Whether it was clearly different before the action from what it is now, or from its best."""
-    values = [value for at, value in points if at <= acted.timestamp()] or [value for _, value in points]
-    if kind == "ready pods":
-        return min(values) < max(value for _, value in points)
-    return max(values) > _STORY * max(min(value for _, value in points), 0.005 if kind != "restarts" else 0.5)
+def _moves(kind: str, points: Points) -> bool:
+    """Whether there is anything to see."""
+    low, high = min(value for _, value in points), max(value for _, value in points)
+    return high > low if kind in _PODS else high > _STORY * max(low, _LITTLE)
 
 
 def _short(remediation: Remediation) -> str:
@@ -187,12 +197,11 @@ def _short(remediation: Remediation) -> str:
 
 
 def _alt_text(title: str, kind: str, points: Points, rollout: datetime | None, remediation: Remediation) -> str:
-    acted = remediation.begun_at or remediation.created_at
-    earlier = [value for at, value in points if at <= acted.timestamp()] or [points[0][1]]
-    extreme = min(earlier) if kind == "ready pods" else max(earlier)
-    since = f" after the rollout at {rollout:%H:%M} UTC" if rollout else ""
-    said = in_words(remediation.action)
-    return (
-        f"Graph of {title}: from {figure(kind, points[0][1])} to {figure(kind, extreme)}{since}, and "
-        f"{figure(kind, points[-1][1])} now; the action ({said}) at {acted:%H:%M} UTC is marked."
-    )
+    values = [value for _, value in points]
+    extreme = min(values) if kind == "ready pods" else max(values)
+    marked = [f"the rollout at {rollout:%H:%M} UTC"] if rollout else []
+    if remediation.begun_at:
+        marked.append(f"the action at {remediation.begun_at:%H:%M} UTC ({done_in_words(remediation)})")
+    said = f"; marked: {' and '.join(marked)}" if marked else ""
+    first, last = figure(kind, values[0]), figure(kind, values[-1])
+    return f"Graph of {title}: {first} at first, {figure(kind, extreme)} at worst, {last} now{said}."

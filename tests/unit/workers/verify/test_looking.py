@@ -153,9 +153,9 @@ def test_a_bad_release_and_its_repair(company: Company, operator: Operator) -> N
     assert struct.unpack(">II", graph.png[16:24]) == (1600, 800)
     assert len(graph.png) < 60_000
     assert graph.title == "5xx of checkout"
-    assert graph.alt_text.startswith("Graph of 5xx of checkout: from ")
-    assert "after the rollout at" in graph.alt_text
-    assert graph.alt_text.endswith("is marked.")
+    assert graph.alt_text.startswith("Graph of 5xx of checkout: 0.")
+    assert "; marked: the rollout at " in graph.alt_text
+    assert graph.alt_text.endswith(" UTC (Rolled checkout back to the revision before).")
 
 
 @pytest.mark.usefixtures("_patient")
