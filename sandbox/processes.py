@@ -17,7 +17,8 @@ from core.errors import SreError, Unreachable
 from core.records import Records
 from workers.memory import open_memory, stop_memory
 
-PROCESSES = (("web",), ("worker", "investigate"), ("worker", "remediate"), ("worker", "notify"), ("cron",))
+OPERATOR = ("worker", "remediate")
+PROCESSES = (("web",), ("worker", "investigate"), OPERATOR, ("worker", "notify"), ("cron",))
 START_S = 120.0
 _LOOK_EVERY_S = 0.05
 # A job under way is finished at the first SIGTERM and given up at the second: nobody will look at it any more.
@@ -30,10 +31,15 @@ class Processes:
     Args:
         folder: Where each writes its log.
         environment: All that they see.
+        operator: What the operator alone sees beside, the way to write; None: there is no operator.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], records: Records) -> None:
-        self._folder, self._environment, self._records = folder, dict(environment), records
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], records: Records, operator: Mapping[str, str] | None
+    ) -> None:
+        self._folder, self._records = folder, records
+        self._environment, self._operator = dict(environment), dict(operator or {})
+        self._names = [args for args in PROCESSES if args != OPERATOR or operator is not None]
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._memory: asyncio.Future[None] | None = None
         self._serving = False
@@ -43,11 +49,12 @@ class Processes:
         # Started here rather than by the first worker, so that there is one place that knows how far it has come.
         memory = open_memory(self._records.settings)
         self._memory = asyncio.get_running_loop().run_in_executor(None, memory.warm)
-        for args in PROCESSES:
+        for args in self._names:
             name = " ".join(args)
+            environment = self._environment | (self._operator if args == OPERATOR else {})
             with (self._folder / f"{name}.log").open("wb") as log:
                 self._children[name] = subprocess.Popen(
-                    [sys.executable, "-m", "bot.cli", *args], env=self._environment, stdout=log, stderr=log,
+                    [sys.executable, "-m", "bot.cli", *args], env=environment, stdout=log, stderr=log,
                     stdin=subprocess.DEVNULL, start_new_session=True,  # a Ctrl-C is for us: we end them in order
                 )  # fmt: skip
 
@@ -61,7 +68,7 @@ class Processes:
         found = {
             "its memory": self._memory is not None and self._memory.done(),
             "its Slack face": await self._serves(),
-            "its workers": await asyncio.to_thread(self._workers) >= sum(args[0] == "worker" for args in PROCESSES),
+            "its workers": await asyncio.to_thread(self._workers) >= sum(args[0] == "worker" for args in self._names),
         }
         return tuple(name for name, is_there in found.items() if not is_there)
 

@@ -90,9 +90,14 @@ async def staged(
             await company.start()
             if company.pagerduty and alerts:
                 company.pagerduty.webhook_url = f"http://127.0.0.1:{web}/webhooks/pagerduty"
+        found, operator = dict(cluster or {}), None
+        if company:
+            found = company.environment()
+            operator = {name: found.pop(name) for name in ("KUBECONFIG", "SRE_KUBE_WRITE_CONTEXT")}
+            found["KUBECONFIG"] = str(_reader_only(company.kubeconfig))
         environment = {
             **{name: value for name, value in os.environ.items() if name in _KEPT},
-            **(company.environment() if company else cluster or {}),
+            **found,
             "SLACK_API_URL": slack.url, "SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token,
             "SRE_CHANNEL": CHANNEL, "SRE_DATA_DIR": str(folder / "data"), "PORT": str(web),
         }  # fmt: skip
@@ -100,7 +105,18 @@ async def staged(
         # Not in a thread: an interruption must not come between Redis' start and the note to end it.
         records = open_records(settings)
         stack.callback(release, settings, records.redis)
-        bot = Processes(folder, environment, records)
+        bot = Processes(folder, environment, records, operator)
         stack.push_async_callback(bot.stop)
         bot.start()
         yield Stage(slack, company, records, bot)
+
+
+def _reader_only(kubeconfig: Path) -> Path:
+    """A kubeconfig beside this one with the current context alone: reads and writes never meet in one process."""
+    content = yaml.safe_load(kubeconfig.read_text("utf-8"))
+    contexts = [entry for entry in content["contexts"] if entry["name"] == content["current-context"]]
+    users = [entry for entry in content["users"] if entry["name"] == contexts[0]["context"]["user"]]
+    path = kubeconfig.with_name("kubeconfig-reader")
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump({**content, "contexts": contexts, "users": users}), encoding="utf-8")
+    return path

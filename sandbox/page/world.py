@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from core.errors import SreError
+from core.settings import Settings
 from sandbox.company import Company
 from sandbox.faults import FAULTS
 from sandbox.page.health import Health
@@ -34,7 +35,7 @@ class WorldPanel:
 
     def __init__(self, page: Page, slack: SlackServer, environ: Mapping[str, str], context: str | None = None) -> None:
         self._page, self._slack, self._context = page, slack, context
-        model = environ.get("SRE_MODEL") or "its default model"
+        model = environ.get("SRE_MODEL") or Settings.model_fields["model"].default
         self.mode = (
             f"Claude ({model}) reasons over the evidence, since ANTHROPIC_API_KEY is set."
             if environ.get("ANTHROPIC_API_KEY")

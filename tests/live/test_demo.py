@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox.messages import ScriptedClaude, Turn
 from sandbox.ports import free_port
 from tests.live.conftest import absent_so
 from tests.live.demo import ROOT, Demo, demo
@@ -208,6 +210,37 @@ def test_a_second_ctrl_c_does_not_break_the_end_off() -> None:
         assert found.processes() == {}
 
 
+def test_with_a_key_claude_reasons_in_the_same_world() -> None:
+    conclusion = {
+        "known": True, "confidence": 0.9, "ruled_out": [], "look_next": [], "actions": [],
+        "runbook": "crash-loop-after-rollout",
+        "root_cause": {"condition": "CrashLoopBackOff", "target": "Deployment/checkout", "namespace": "shop",
+                       "statement": "Its parser dislikes the port."},
+        "claims": [{"text": "Its pods end as soon as they start.", "evidence": ["e1"]}],
+    }  # fmt: skip
+    with ScriptedClaude(lambda body: Turn(calls=[("conclude", conclusion)])) as claude, demo(
+        free_port(), "--scenario", "bad-deploy", ANTHROPIC_API_KEY="sk-ant-of-the-tests", ANTHROPIC_BASE_URL=claude.url
+    ) as found:  # fmt: skip
+        found.ready()
+        assert "Claude (claude-sonnet-5-5) reasons over the evidence" in found.said
+        heard(found, b"Its parser dislikes the port")
+        assert claude.served
+
+
+def heard(found: Demo, part: bytes) -> bytes:
+    """The first line of the page's stream that holds this."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    lines = []
+    with urllib.request.urlopen(f"{found.url}/page/events", timeout=PATIENCE_MS / 1000) as stream:
+        for line in stream:
+            if part in line:
+                return bytes(line)
+            lines += [line] if b"message_" in line else []
+            if time.monotonic() > deadline:
+                break
+    raise AssertionError(b"".join(lines).decode())
+
+
 def test_a_cluster_of_ones_own_is_read_and_never_written(kubeconfig: Path, lab: Lab) -> None:
     with lab.namespace("demo") as namespace, demo(
         free_port(), "--cluster", "current", KUBECONFIG=str(kubeconfig)
@@ -224,8 +257,7 @@ def test_a_cluster_of_ones_own_is_read_and_never_written(kubeconfig: Path, lab: 
         refused.value.close()
         ask(found, "act", do="command", channel="C0SRE", command="/sre",
             text=f"explain deployment/catalog in namespace {namespace}", **{"as": "U0MARIA"})  # fmt: skip
-        with urllib.request.urlopen(f"{found.url}/page/events", timeout=PATIENCE_MS / 1000) as stream:
-            said = next(line for line in stream if b'"text":"Cause: ' in line)
+        said = heard(found, b'"text":"Cause: ')
         assert b"ImagePullBackOff" in said
         assert b"Deployment/catalog" in said
         seen = [(Path("/proc") / str(pid) / "environ").read_bytes() for pid in found.processes()]
