@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -32,6 +33,7 @@ class Means:
     writer: Writer
     silences: Silences | None  # None without an Alertmanager
     releases: Releases | None = None  # None without Helm
+    stopped: Callable[[], bool] = lambda: False  # whether the bot was paused; asked between the steps of a long action
 
 
 class Act(Protocol):

@@ -36,6 +36,7 @@ class _Round:
     evicted: int = 0
     held: list[str] = field(default_factory=list)  # by a disruption budget, or by an API server that is too busy
     refused: dict[str, str] = field(default_factory=dict)  # with Kubernetes' reason
+    left: int = 0  # not asked any more, because the bot was paused
 
 
 class DrainNode(OfNode):
@@ -115,7 +116,7 @@ def _drained(node: str, means: Means) -> str:
         while True:
             now = _evict(list(_to_go(node, means)), version, means)
             evicted += now.evicted
-            if not now.held or time.monotonic() + _EVERY_S > deadline:
+            if not now.held or now.left or time.monotonic() + _EVERY_S > deadline:
                 break
             time.sleep(_EVERY_S)
     except Unclear:
@@ -123,7 +124,9 @@ def _drained(node: str, means: Means) -> str:
     except SreError as error:  # the node is cordoned, so this is no failure without effect
         return f"Cordoned {node} and evicted {plural(evicted, 'pod')}; then it broke off: {error}"
     stay = []
-    if now.held:
+    if now.left:
+        stay.append(f"{plural(now.left + len(now.held), 'pod')} stayed: the bot was paused")
+    elif now.held:
         stay.append(f"{listed(now.held)} stayed: a disruption budget held them back for {WAIT_S:.0f} s")
     if now.refused:
         reasons = ", ".join(sorted(set(now.refused.values())))
@@ -136,7 +139,10 @@ def _drained(node: str, means: Means) -> str:
 def _evict(pods: list[Obj], version: str, means: Means, dry_run: bool = False) -> _Round:
     """One try at each. Raises: Unclear, Unreachable."""
     found = _Round()
-    for pod in pods:
+    for place, pod in enumerate(pods):
+        if not dry_run and means.stopped():
+            found.left = len(pods) - place
+            break
         name, namespace = name_of(pod), namespace_of(pod)
         body = {
             "apiVersion": version, "kind": "Eviction", "metadata": {"name": name, "namespace": namespace},

@@ -251,6 +251,7 @@ def means_for(rem: Remediation, world: World) -> Means:
     return Means(
         settings=operator.settings, cluster=operator.cluster(rem.cluster), writer=operator.writer(rem.cluster),
         silences=operator.silences, releases=operator.releases(rem.cluster),
+        stopped=lambda: world.records.switches.find("paused") is not None,
     )  # fmt: skip
 
 

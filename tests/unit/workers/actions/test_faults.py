@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,15 @@ def test_evictions_that_are_put_off_are_tried_until_the_time_is_up(shop: Shop, m
     assert said.startswith("Cordoned node-1 and evicted 0 pods; shop/web-1-a, shop/web-1-b stayed: ")
     assert said.endswith("the drain is not complete.")
     assert len(shop.api.writes) >= 5
+
+
+def test_a_pause_ends_a_drain_at_the_next_pod(shop: Shop) -> None:
+    act, action, target = shop.doing("drain_node", "node-1", "")
+    shop.write = lambda asked: (200, shop.held.get(asked.path, {}), {})
+    paused = replace(shop.means, stopped=lambda: len(shop.api.writes) == 2)  # the cordon and one eviction
+    said = act.execute(action, target, "ACT-1", paused)
+    assert said == ("Cordoned node-1 and evicted 1 pod; 1 pod stayed: the bot was paused; the drain is not complete.")
+    assert len(shop.api.writes) == 2
 
 
 def test_evictions_name_the_uid_and_the_version_that_the_server_serves(shop: Shop) -> None:
