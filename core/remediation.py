@@ -120,6 +120,7 @@ class Remediation(Model):
     ended_at: Moment | None = None
     before: Look | None = None
     after: Look | None = None
+    said: str | None = None  # what was done, one sentence
     findings: tuple[str, ...] = ()  # what the last look showed, a sentence each
     undoing: bool = False  # undo was begun; never begun again
     outcome: str | None = None  # one sentence on how it ended

@@ -2,210 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-import yaml
 
-from core.diagnosis import (
-    Action,
-    BlastRadius,
-    Claim,
-    Decision,
-    Diagnosis,
-    Investigation,
-    Proposal,
-    Recall,
-    RootCause,
-    RunbookHit,
-    Subject,
-)
-from core.incident import Alert, Incident
-from core.observation import Observation
-from core.records import Records, open_records
 from core.redis import start_embedded
-from core.remediation import Click, Remediation
-from core.settings import load_settings
-from sandbox.company import Company, running, wait_until
-from sandbox.faults import BAD_DEPLOY
-from sandbox.slack import App, SlackServer, run_in_thread
-from sandbox.slack.state import ON_CALL
-
-MANIFEST = yaml.safe_load((Path(__file__).parents[2] / "manifest.yaml").read_text())
-MARIA = "U0MARIA"
-SPEED = 10.0
-
-
-class Operator:
-    """The program of `mortal_operator`, and what it works on."""
-
-    def __init__(self, program: subprocess.Popen[str], company: Company, slack: SlackServer, records: Records) -> None:
-        self._program, self.company, self.slack, self.records = program, company, slack, records
-
-    def run(self, job: str, ident: str, die_at: int | None = None) -> dict[str, Any]:
-        """As RQ does: a job that fails, as when a busy machine lets a dry run time out, is run again."""
-        for _ in range(4):
-            found = self.once(job, ident, die_at)
-            if not found["failed"]:
-                return found
-        raise AssertionError(f"{job} {ident} failed four times")
-
-    def once(self, job: str, ident: str, die_at: int | None = None, victim: int | None = None) -> dict[str, Any]:
-        assert self._program.stdin and self._program.stdout
-        self._program.stdin.write(json.dumps({"job": job, "id": ident, "die_at": die_at, "victim": victim}) + "\n")
-        self._program.stdin.flush()
-        answer = self._program.stdout.readline()
-        assert answer, "the operator's program ended"
-        found: dict[str, Any] = json.loads(answer)
-        return found
-
-    def kill(self, job: str, ident: str, die_at: int) -> None:
-        """Run it to its death. On a machine that stalls, a read may time out: a shorter way to the end."""
-        found = self.run(job, ident, die_at)
-        assert found["died"] or found["boundaries"] < die_at
-
-    def release(self) -> str:
-        """The image that the Deployment asks for: the bad one until it is rolled back."""
-        spec = self.deployment["spec"]["template"]["spec"]
-        return str(spec["containers"][0]["image"]).rpartition(":")[2]
-
-    @property
-    def deployment(self) -> dict[str, Any]:
-        found = self.company.world.objects.find("deployments", "shop", "checkout")
-        assert found is not None
-        return found
-
-    @property
-    def changes(self) -> int:
-        """How often what the Deployment should be was changed, by anybody."""
-        return int(self.deployment["metadata"]["generation"])
+from sandbox.company import wait_until
+from tests.flow.repair_lab import Operator, broken, check, clicked, operating, thread
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    folder = tmp_path_factory.mktemp("company")
-    with running(folder, speed=SPEED, channel="C0SRE", approver_groups=(ON_CALL,)) as company:
-        yield company
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[SlackServer]:
-    server = SlackServer(app=App.from_manifest(MANIFEST))
-    with run_in_thread(server):
-        yield server
-
-
-@pytest.fixture(scope="module")
-def environment(company: Company, slack: SlackServer, redis_data: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {
-        **kept, **company.environment(), "SLACK_API_URL": slack.url, "SLACK_BOT_TOKEN": slack.bot_token,
-        "SRE_CHANNEL": "C0SRE", "SRE_DATA_DIR": str(redis_data),
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def program(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.flow.mortal_operator"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        cwd=Path(__file__).parents[2],
-    ) as started:  # fmt: skip
-        yield started
-        assert started.stdin
-        started.stdin.close()
+def operators(tmp_path_factory: pytest.TempPathFactory, redis_data: Path) -> Iterator[Operator]:
+    client = redis.Redis(unix_socket_path=str(start_embedded(redis_data)))
+    with operating(tmp_path_factory.mktemp("company"), redis_data, client, speed=10.0) as operator:
+        yield operator
+    client.close()
 
 
 @pytest.fixture
-def operator(
-    program: subprocess.Popen[str], company: Company, slack: SlackServer, environment: dict[str, str],
-    redis_client: redis.Redis,
-) -> Operator:  # fmt: skip
-    return Operator(program, company, slack, open_records(load_settings(environment), redis_client))
-
-
-def broken(operator: Operator, mode: str = "assist") -> Remediation:
-    """A fresh bad deploy, diagnosed, with a rollback proposed."""
-    operator.records.redis.flushall()
-    operator.slack.clock.advance(60)  # or Slack's limit on reading groups would be met
-    operator.company.heal()
-    operator.company.inject(BAD_DEPLOY)
-    bad = BAD_DEPLOY.tag
-    wait_until(lambda: operator.company.world.objects.list("pods", "shop") and any(
-        pod["spec"]["containers"][0]["image"].endswith(f":{bad}") for pod in operator.company.world.pods_of("checkout")
-    ))  # fmt: skip
-    records, now = operator.records, operator.records.now()
-    records.switches.set("mode", mode)
-    action = Action(kind="rollback_deployment", namespace="shop", name="checkout")
-    proposal = Proposal(
-        action=action, target="Deployment/checkout", reason="It cannot start.", evidence=("e1",),
-        blast_radius=BlastRadius(pods=4, services=1),
-        decision=Decision(verdict="ask", codes=("mode.assist",), policy_hash="p"),
-    )  # fmt: skip
-    cause = RootCause(
-        condition="CrashLoopBackOff", target="Deployment/checkout", namespace="shop", statement="It cannot start."
-    )
-    labels = {"alertname": "KubePodCrashLooping", "namespace": "shop", "service": "checkout"}
-    alert = Alert(fingerprint="f", name="KubePodCrashLooping", status="firing", labels=labels, starts_at=now)
-    incident = records.incidents.save(
-        Incident(id="INC-1", title="checkout fails", service="checkout", cluster="shop-eu", namespace="shop",
-                 source="slack", opened_at=now, channel="C0SRE", alerts=(alert,))
-    )  # fmt: skip
-    records.investigations.save(
-        Investigation(
-            id="INV-1", incident=incident.id, channel="C0SRE", started_at=now,
-            subject=Subject(text="checkout", cluster="shop-eu", namespace="shop", service="checkout"),
-            observation=Observation(), recall=Recall(runbooks=(RunbookHit(id="r", title="r", score=0.8, path="r.md"),)),
-            diagnosis=Diagnosis(
-                status="diagnosed", root_cause=cause, confidence=0.95, confidence_why=(), evidence_coverage=1.0,
-                claims=(Claim(text="It crashes.", evidence=("e1",)),), reasoner="runbooks",
-            ),
-            plan=(proposal,),
-        )
-    )  # fmt: skip
-    return records.remediations.save(
-        Remediation(
-            id="ACT-1", investigation="INV-1", incident=incident.id, number=1, service="checkout", cluster="shop-eu",
-            alert_types=("KubePodCrashLooping",), proposal=proposal, created_at=now,
-        )
-    )  # fmt: skip
-
-
-def clicked(operator: Operator, user: str = MARIA, ident: str = "click-1") -> Click:
-    return operator.records.remediations.save_click(
-        Click(id=ident, remediation="ACT-1", wants="approve", user=user, at=operator.records.now())
-    )
-
-
-def card(operator: Operator) -> str:
-    message = operator.records.outbox.find("INV-1/proposal-1")
-    return json.dumps(message.view.blocks) if message else ""
-
-
-def check(operator: Operator, before: int) -> str:
-    """What must be so wherever it died: once or not at all, and what is shown and written agrees. The state."""
-    rem = operator.records.remediations.get("ACT-1")
-    done = operator.changes - before
-    assert done in (0, 1), f"done {done} times"
-    assert (done == 1) == (operator.release() != BAD_DEPLOY.tag)
-    assert operator.records.ledger.verify() is None
-    if rem.state in ("watching", "worked"):
-        assert done == 1
-    if rem.state in ("asked", "proposed", "denied", "superseded", "approved"):
-        assert done == 0
-    assert ("approve_remediation" in card(operator)) == (rem.state == "asked")
-    begun = [e for e in operator.records.ledger.entries() if e.event == "action.begun"]
-    assert len(begun) <= 1
-    if done:
-        assert begun, "an effect without an entry before it"
-    return str(rem.state)
+def operator(operators: Operator) -> Operator:
+    operators.records.redis.flushall()
+    return operators
 
 
 def test_an_approved_repair_killed_anywhere_is_done_once_or_not_at_all(operator: Operator) -> None:
@@ -243,17 +62,40 @@ def test_a_repair_of_its_own_killed_anywhere_is_done_once_or_not_at_all(operator
         assert check(operator, before) in ("watching", "interrupted"), f"boundary {die_at}"
 
 
-def test_a_watch_killed_anywhere_goes_on(operator: Operator) -> None:
+def test_a_watch_killed_anywhere_comes_to_its_end(tmp_path: Path, redis_data: Path, redis_client: redis.Redis) -> None:
+    with operating(tmp_path, redis_data, redis_client, speed=1.0) as operator:
+        comes_to_its_end(operator)
+
+
+def comes_to_its_end(operator: Operator) -> None:
     broken(operator)
     operator.run("prepare", "ACT-1")
     clicked(operator)
     before = operator.changes
     operator.run("decide", "click-1")
-    boundaries = operator.run("verify", "ACT-1")["boundaries"]
-    for die_at in range(1, boundaries + 1):
-        operator.run("verify", "ACT-1", die_at)
-        assert check(operator, before) in ("watching", "worked")
-        assert operator.records.queues.waiting("remediate") or die_at < boundaries
+
+    def looked() -> dict[bytes, bytes] | None:
+        """The records before the look that ended it."""
+        records = {key: operator.records.redis.dump(key) for key in operator.records.redis.scan_iter()}
+        operator.run("verify", "ACT-1")
+        return records if check(operator, before) == "worked" else None
+
+    last = wait_until(looked, timeout_s=90)
+    assert last
+    told = thread(operator)
+    assert "✅" in told
+    for die_at in range(1, 60):
+        operator.records.redis.flushall()
+        for key, held in last.items():
+            operator.records.redis.restore(key, 0, held)
+        died = operator.run("verify", "ACT-1", die_at)["died"]
+        operator.run("verify", "ACT-1")
+        assert check(operator, before) == "worked", f"boundary {die_at}"
+        assert "✅" in thread(operator), f"boundary {die_at}"
+        assert operator.records.remediations.occupant("checkout") is None
+        if not died:
+            return
+    raise AssertionError("it always died")
 
 
 def test_two_clicks_at_once_run_it_once(operator: Operator) -> None:

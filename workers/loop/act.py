@@ -15,10 +15,11 @@ from core.errors import Changed, Refused, SreError, ToolError, Transient, Unclea
 from core.log import get_logger
 from core.queues import INVESTIGATE, VERIFY
 from core.records import Records
-from core.remediation import DryRun, Remediation, State, Target, digest_of
+from core.remediation import DryRun, Remediation, Target, digest_of
 from policies.decide import load
 from workers.actions.base import Act, Means
 from workers.actions.catalogue import ACTIONS
+from workers.loop.endings import cooling, end, finish
 from workers.loop.proposals import alerts_of, incident_of, move, note, set_incident, show
 from workers.loop.validate import validate
 from workers.loop.verify import measure
@@ -30,7 +31,6 @@ log = get_logger(__name__)
 HOLD_S = 2 * 3600  # a service is let go after so long at the latest, whatever became of who held it
 AGAIN_S = 3600  # the same alert within the hour is no second try of the bot's own
 FIRST_LOOK_S = 2
-_TOUCHED: frozenset[State] = frozenset({"worked", "undone", "unproven", "interrupted"})
 _TRIES, _LONGEST_WAIT_S = 3, 5.0  # of a write that the server put off before doing anything
 
 
@@ -122,7 +122,7 @@ def in_the_way(rem: Remediation, records: Records) -> str | None:
     occupant = records.remediations.occupant(rem.scope)
     if occupant and occupant != rem.id:
         return "service.busy"
-    return "service.cooling_down" if records.switches.find(_cooling(rem)) else None
+    return "service.cooling_down" if records.switches.find(cooling(rem)) else None
 
 
 def _tightened(rem: Remediation, records: Records) -> Decision:
@@ -144,26 +144,28 @@ def resume(rem: Remediation, world: World, approval: Approval | None = None) -> 
         if verdict == "allow":
             carry_out(rem, world)
             return
-        _end(rem, records, "approved", "superseded", "I was interrupted before I began it; I am looking again.")
+        end(rem, records, "approved", "superseded", "I was interrupted before I began it; I am looking again.")
         look_again(rem, records)
     elif rem.state == "begun":
         interrupted(rem, world)
     elif rem.state == "watching":
         records.queues.enqueue("remediate", VERIFY, rem.id, delay_s=FIRST_LOOK_S)
+    elif rem.ended_at:
+        finish(rem, records)
 
 
 def carry_out(rem: Remediation, world: World) -> None:
     """Do what is approved, once. The caller has decided just now that it may be done."""
     records = world.records
     if not records.remediations.occupy(rem.scope, rem.id, HOLD_S):
-        _end(rem, records, "approved", "failed", "Another remediation of this service was under way; nothing was done.")
+        end(rem, records, "approved", "failed", "Another remediation of this service was under way; nothing was done.")
         return
     rem = move(rem, records, "approved", state="begun", begun_at=records.now())  # from here on it is never begun again
     note(BEGUN, rem, records, action=rem.action.model_dump(), digest=rem.digest,
           policy_hash=rem.proposal.decision.policy_hash)  # fmt: skip
     set_incident(rem, "acting", records)
     if records.switches.find("paused") is not None:
-        _end(rem, records, "begun", "failed", "The bot was paused at that moment; nothing was done.")
+        end(rem, records, "begun", "failed", "The bot was paused at that moment; nothing was done.")
         return
     act, means = ACTIONS[rem.action.kind], means_for(rem, world)
     assert rem.target is not None
@@ -173,16 +175,16 @@ def carry_out(rem: Remediation, world: World) -> None:
         try:
             said = _executed(act, rem, rem.target, means)
         except Changed as error:
-            _end(rem, records, "begun", "superseded", f"{error} Nothing was done; I am looking again.")
+            end(rem, records, "begun", "superseded", f"{error} Nothing was done; I am looking again.")
             look_again(rem, records)
         except Unclear as error:
             log.warning("action_unclear", remediation=rem.id, why=str(error))
             interrupted(rem, world)
         except (Refused, Transient, ToolError, Unreachable) as error:
-            _end(rem, records, "begun", "failed", f"{str(error).rstrip('.')}. Nothing was changed.")
+            end(rem, records, "begun", "failed", f"{str(error).rstrip('.')}. Nothing was changed.")
         else:
             note("action.done", rem, records, said=said)
-            _watch(move(rem, records, "begun", "interrupted", state="watching", outcome=said), records)
+            _watch(move(rem, records, "begun", "interrupted", state="watching", said=said), records)
         rem = records.remediations.update(rem.id, lambda r: r.model_copy(update={"before": before.result()}))
     show(rem, records)
 
@@ -212,23 +214,23 @@ def interrupted(rem: Remediation, world: World) -> None:
     note("action.interrupted", rem, records, found=found)
     if found:
         said = "I was interrupted right after I did it; the cluster shows that it was done."
-        _watch(move(rem, records, "begun", state="watching", outcome=said), records)
+        _watch(move(rem, records, "begun", state="watching", said=said), records)
         return
     said = (
         "I was interrupted while doing it, and the cluster shows no sign of it. I do not try again; a person should."
         if found is False
         else "I was interrupted while doing it and cannot tell whether it was done; a person has to look."
     )
-    _end(rem, records, "begun", "interrupted", said)
+    end(rem, records, "begun", "interrupted", said)
 
 
 def give_up(rem: Remediation, reference: str, records: Records) -> None:
     """A job of it failed for good: what had begun is a person's, what had not is closed. Raises: Conflict."""
     where = f"Something broke here; the log has it under {reference}."
     if rem.state in ("begun", "watching"):
-        _end(rem, records, rem.state, "interrupted", f"{where} A person has to look whether it was done and holds.")
+        end(rem, records, rem.state, "interrupted", f"{where} A person has to look whether it was done and holds.")
     elif rem.state in ("proposed", "approved"):
-        _end(rem, records, rem.state, "failed", f"{where} Nothing was done.")
+        end(rem, records, rem.state, "failed", f"{where} Nothing was done.")
 
 
 def look_again(rem: Remediation, records: Records) -> None:
@@ -255,32 +257,10 @@ def means_for(rem: Remediation, world: World) -> Means:
     )  # fmt: skip
 
 
-def end(rem: Remediation, records: Records, since: State, state: State, outcome: str) -> Remediation:
-    """It is over: the service is free again after its cool-down, and the thread and the ledger say how it ended."""
-    rem = move(rem, records, since, state=state, outcome=outcome, ended_at=records.now())
-    cooldown_s = records.settings.config.autonomy.cooldown_s
-    if cooldown_s and state in _TOUCHED:
-        until = records.now() + timedelta(seconds=cooldown_s)
-        records.switches.set(_cooling(rem), until.isoformat(), for_s=cooldown_s)
-    records.remediations.vacate(rem.scope, rem.id)
-    note("remediation.ended", rem, records, state=state, outcome=outcome)
-    show(rem, records)
-    return rem
-
-
-def _end(rem: Remediation, records: Records, since: State, state: State, outcome: str) -> None:
-    end(rem, records, since, state, outcome)
-    set_incident(rem, "open", records)
-
-
 def _watch(rem: Remediation, records: Records) -> None:
     set_incident(rem, "watching", records)
     show(rem, records)
     records.queues.enqueue("remediate", VERIFY, rem.id, delay_s=FIRST_LOOK_S)
-
-
-def _cooling(rem: Remediation) -> str:
-    return f"cooling:{rem.scope}"
 
 
 def _tried(rem: Remediation, alert_type: str) -> str:

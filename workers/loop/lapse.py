@@ -8,12 +8,11 @@ from core.outbox import Message, View
 from core.queues import DELIVER, LAPSE
 from core.records import Records
 from core.remediation import RUNNING, WAITING, Remediation
-from workers.loop.proposals import drawn, incident_of, move, note, set_incident
+from workers.loop.proposals import drawn, incident_of, move, note, note_once, set_incident
 from workers.loop.shown import put
 
 ESCALATE_AFTER = 2 / 3  # of its life
 _NOT_DONE = "Nobody decided in time, so nothing has been changed."
-_LOOK_BACK = 1000  # ledger entries, far more than are written while a job that died waits for its next run
 
 
 def lapse(records: Records) -> None:
@@ -48,8 +47,7 @@ def close(remediation_id: str, records: Records) -> None:
 
 def _tell(rem: Remediation, records: Records) -> None:
     redraw(rem.id, records)
-    if not _noted(rem, records):
-        note("approval.expired", rem, records, actor="bot")
+    note_once("approval.expired", rem, records, actor="bot")
     _say(rem, f"expired-{rem.number}", expired_view(rem), records)
     _reopen(rem, records)
 
@@ -124,12 +122,6 @@ def _say(rem: Remediation, part: str, view: View, records: Records) -> None:
     key = f"{rem.investigation}/{part}"
     if card and records.outbox.find(key) is None:
         put(Message(key=key, channel=card.channel, view=view, under=card.under, thread_ts=card.thread_ts), records)
-
-
-def _noted(rem: Remediation, records: Records) -> bool:
-    """Whether the ledger has its end, from a run of this job that died afterwards."""
-    latest = records.ledger.entries(max(records.ledger.head()[0] - _LOOK_BACK, 0))
-    return any(entry.event == "approval.expired" and entry.data.get("remediation") == rem.id for entry in latest)
 
 
 def _reopen(rem: Remediation, records: Records) -> None:

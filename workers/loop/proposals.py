@@ -17,6 +17,8 @@ from policies.decide import load
 from workers.loop.shown import show_part
 from workers.reach.service_map import service_of
 
+_LOOK_BACK = 1000  # ledger entries, far more than are written while a job that died waits for its next run
+
 
 def offer(inv: Investigation, records: Records) -> None:
     """Record each proposal of the plan and hand it to the operator, unless policy denies it. Safe to repeat."""
@@ -60,6 +62,13 @@ def note(event: str, rem: Remediation, records: Records, actor: str | None = Non
     records.ledger.append(
         event, actor=who, at=records.now(), incident=rem.incident, data={"remediation": rem.id} | data
     )
+
+
+def note_once(event: str, rem: Remediation, records: Records, actor: str | None = None, **data: object) -> None:
+    """Into the ledger, unless a run of the same job that died afterwards did it."""
+    latest = records.ledger.entries(max(records.ledger.head()[0] - _LOOK_BACK, 0))
+    if not any(entry.event == event and entry.data.get("remediation") == rem.id for entry in latest):
+        note(event, rem, records, actor, **data)
 
 
 def show(rem: Remediation, records: Records) -> None:

@@ -9,13 +9,11 @@ from core.errors import SreError
 from core.log import get_logger
 from core.outbox import Picture
 from core.queues import VERIFY
-from core.records import Records
-from core.remediation import Remediation, State
-from core.settling import resolve
+from core.remediation import Remediation
 from workers.actions.catalogue import ACTIONS
-from workers.loop.act import end, means_for
-from workers.loop.lapse import supersede
-from workers.loop.proposals import alerts_of, incident_of, move, note, set_incident
+from workers.loop.act import means_for
+from workers.loop.endings import end, finish
+from workers.loop.proposals import alerts_of, move, note
 from workers.loop.shown import show_part
 from workers.loop.verify import Verdict, judge, measure
 from workers.verify.picture import picture
@@ -33,14 +31,15 @@ def look(remediation_id: str, world: World) -> None:
     rem = records.remediations.get(remediation_id)
     now = records.now()
     if rem.state != "watching":
-        if rem.findings:
-            _show(rem, world)  # the job that ended it may have died before it said so
+        if rem.ended_at:  # by this job, which may have died before it said so
+            finish(rem, records)
+            _show(rem, world)
         return
     if rem.after and now - rem.after.at < timedelta(seconds=_SAME_LOOK_S):
         return
     if rem.undoing:
         note("undo.interrupted", rem, records)
-        _hand_over(rem, "unproven", "I was interrupted while taking it back; a person has to look.", records)
+        end(rem, records, "watching", "unproven", "I was interrupted while taking it back; a person has to look.")
         return
     assert rem.begun_at
     settled = _settled(rem, world)
@@ -56,11 +55,11 @@ def look(remediation_id: str, world: World) -> None:
             wait_s = SOON_S if since_s < SOON_FOR_S else LATER_S
             records.queues.enqueue("remediate", VERIFY, rem.id, delay_s=wait_s)
         case "worked":
-            _worked(rem, verdict, records)
+            end(rem, records, "watching", "worked", _joined(verdict))
         case "worse":
             _take_back(rem, verdict, world)
         case "unproven":
-            _hand_over(rem, "unproven", _joined(verdict), records)
+            end(rem, records, "watching", "unproven", _joined(verdict))
     if verdict.outcome != "wait":
         _show(records.remediations.get(rem.id), world)
 
@@ -79,25 +78,13 @@ def _settled(rem: Remediation, world: World) -> bool | None:
         return None
 
 
-def _worked(rem: Remediation, verdict: Verdict, records: Records) -> None:
-    said = rem.outcome or "It was done."
-    rem = end(rem, records, "watching", "worked", _joined(verdict))
-    if rem.incident is None:
-        return
-    supersede(rem.incident, records, f"{rem.id} has mended it.")
-    incident = incident_of(rem, records)
-    if incident and incident.is_open and not incident.firing:
-        resolve(incident, records, "bot")
-    set_incident(rem, "watching", records, headline=f"{said} It holds.")
-
-
 def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
     """It made things worse: undo it where that is possible and nobody paused the bot, and hand over."""
     records = world.records
     worse = _joined(verdict)
     if rem.undo is None or records.switches.find("paused") is not None:
         why = "It cannot be taken back" if rem.undo is None else "The bot is paused, so I do not take it back"
-        _hand_over(rem, "unproven", f"{worse} {why}; a person has to look now.", records)
+        end(rem, records, "watching", "unproven", f"{worse} {why}; a person has to look now.")
         return
     target = rem.target
     assert target
@@ -107,15 +94,12 @@ def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
         said = ACTIONS[rem.action.kind].undo(rem.action, target, rem.mark, means_for(rem, world))
     except SreError as error:
         note("undo.failed", rem, records, why=str(error))
-        _hand_over(rem, "unproven", f"{worse} I could not take it back: {error} A person has to look now.", records)
+        end(
+            rem, records, "watching", "unproven", f"{worse} I could not take it back: {error} A person has to look now."
+        )
         return
     note("undo.done", rem, records, said=said)
-    _hand_over(rem, "undone", f"{worse} {said} A person has it now.", records)
-
-
-def _hand_over(rem: Remediation, state: State, outcome: str, records: Records) -> None:
-    end(rem, records, "watching", state, outcome)
-    set_incident(rem, "open", records, headline=outcome)
+    end(rem, records, "watching", "undone", f"{worse} {said} A person has it now.")
 
 
 def _show(rem: Remediation, world: World) -> None:
