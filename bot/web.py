@@ -118,7 +118,8 @@ class Web:
 
     def _in_server(self, work: Any, *args: Any) -> None:
         """Run it in the server's own thread, which alone may touch its sockets."""
-        self._server.trigger.pull_trigger(lambda: work(*args))
+        with contextlib.suppress(OSError):  # it was awake, did it, and ended before it could be woken
+            self._server.trigger.pull_trigger(lambda: work(*args))
 
     def _answering(self) -> bool:
         """Whether a request is being read or answered over HTTP."""
