@@ -62,7 +62,7 @@ def on_merge(body: dict[str, Any], records: Records) -> dict[str, Any]:
     into = view["state"]["values"][MERGE_BLOCK][MERGE_CHOICE]["selected_option"]["value"]
     try:
         with turn(records, _PATIENCE_S):
-            held = merge_locked(source, into, body["user"]["id"], "somebody said so", records)
+            held = merge_locked(source, into, body["user"]["id"], "merged", records)
         told = f"{source} is part of {held.id} now; both cards say so."
     except (NotFound, Conflict, Transient) as error:
         told = f"Nothing was merged. {error}"

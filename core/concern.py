@@ -27,6 +27,7 @@ class Trace(Model):
     last: float
     on: frozenset[str] = frozenset()  # nodes that its alerting pods run on
     pods_on: frozenset[str] = frozenset()  # nodes that its pods run on, where no alert names a pod
+    needs: dict[str, str] = {}  # nodes on which alone something runs that it depends on, to that
     release: str = ""  # what it was rolled out with last, and when
     rolled_out: float = 0.0
 
@@ -34,7 +35,8 @@ class Trace(Model):
         latest = max(self, other, key=lambda t: t.rolled_out)
         return Trace(
             first=min(self.first, other.first), last=max(self.last, other.last), on=self.on | other.on,
-            pods_on=self.pods_on | other.pods_on, release=latest.release, rolled_out=latest.rolled_out,
+            pods_on=self.pods_on | other.pods_on, needs=self.needs | other.needs,
+            release=latest.release, rolled_out=latest.rolled_out,
         )  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def concern_of(alerts: Iterable[Alert], config: Config, places: Whereabouts) -> 
         if host := node_meant(alert):
             nodes[seen.nodes.get(host, host)] = at
         elif name := subject_name(alert, config):
-            trace = _trace(alert, at, seen)
+            trace = _trace(alert, at, _needs(name, config, seen), seen)
             traces[name] = traces[name].with_(trace) if name in traces else trace
     times = [a.starts_at.timestamp() for a in meant]
     return Concern(
@@ -139,25 +141,54 @@ def _place(labels: Labels) -> str:
 def _looked_up(alerts: tuple[Alert, ...], config: Config, places: Whereabouts, cluster: str) -> Seen:
     pods = {pod for alert in alerts if (pod := _pod(alert.labels))}
     works = {_place(alert.labels) for alert in alerts if _workload(alert.labels)}
-    for alert in alerts:
-        known = config.services.get(service_of(alert.labels, config) or "")
-        works |= {f"{known.namespace or ''}/{w.partition('/')[2]}" for w in known.workloads} if known else set()
+    for name in {service_of(alert.labels, config) for alert in alerts}:
+        for needed in (name, *_depends_on(name, config)):
+            works |= _workloads_of(needed, config)
     hosts = {host for alert in alerts if (host := node_meant(alert))}
     return places.find(cluster, pods, works, hosts)
 
 
-def _trace(alert: Alert, at: float, seen: Seen) -> Trace:
+def _depends_on(service: str | None, config: Config) -> list[str]:
+    """What a service calls, and what that calls, as far as neighbours go."""
+    found: list[str] = []
+    front = [service] if service in config.services else []
+    for _ in range(config.grouping.rules.neighbours.distance):
+        front = [n for name in front if name for n in config.services[name].depends_on if n not in found]
+        found += front
+    return list(dict.fromkeys(found))
+
+
+def _workloads_of(service: str | None, config: Config) -> set[str]:
+    known = config.services.get(service or "")
+    return {f"{known.namespace or ''}/{w.partition('/')[2]}" for w in known.workloads} if known else set()
+
+
+def _needs(name: str, config: Config, seen: Seen) -> dict[str, str]:
+    found = {}
+    for needed in _depends_on(name, config):
+        nodes = frozenset[str]().union(*(seen.workloads.get(w, frozenset()) for w in _workloads_of(needed, config)))
+        if node := _only(nodes):
+            found[node] = needed
+    return found
+
+
+def _trace(alert: Alert, at: float, needs: dict[str, str], seen: Seen) -> Trace:
     pod, node = _pod(alert.labels), alert.labels.get("node")
-    exact = node or (seen.pods.get(pod) if pod else None)
+    exact = node or (seen.pods.get(pod) if pod else None) or _only(_pods_on(alert.labels, seen))
     release, rolled_out = _rollout(alert.labels, seen)
     pods_on = frozenset() if exact or pod else _pods_on(alert.labels, seen)
-    return Trace(first=at, last=at, on=frozenset({exact} if exact else ()), pods_on=pods_on, release=release,
-                 rolled_out=rolled_out)  # fmt: skip
+    return Trace(first=at, last=at, on=frozenset({exact} if exact else ()), pods_on=pods_on, needs=needs,
+                 release=release, rolled_out=rolled_out)  # fmt: skip
 
 
 def _pods_on(labels: Labels, seen: Seen) -> frozenset[str]:
     name = _workload(labels) or next((v for label in _NAMES if (v := labels.get(label))), "")
     return seen.workloads.get(f"{namespace_of(labels) or ''}/{name}", frozenset())
+
+
+def _only(nodes: frozenset[str]) -> str | None:
+    """The node, where all pods of a workload are on one."""
+    return next(iter(nodes)) if len(nodes) == 1 else None
 
 
 def _rollout(labels: Labels, seen: Seen) -> tuple[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.concern import Concern, Trace
 from core.settings import Config
@@ -28,6 +28,7 @@ class Match:
     why: str  # "runs on the same node, node-3", for the thread
     gap_s: float
     is_cause: bool = False  # the new group is rather what the others follow from
+    others_why: str = ""  # and why the others belong to it, where it is the cause; "" if that reads the same
     also: tuple[str, ...] = ()  # other open incidents that turn out to be the same trouble
 
 
@@ -86,8 +87,14 @@ def correlate(seen: Scene) -> Match | None:
     """The best match: by the surest rule, then the nearest in time; None when it stands alone."""
     for rule in (_same_service, _same_node, _same_deploy, _neighbours, _many_on_one_node, _shared_dependency, _labels):
         if found := sorted(rule(seen), key=lambda match: (match.gap_s, match.incident)):
-            return _together(found, seen)
+            best = _together(found, seen)
+            return _told_better(best, seen) if best.rule == "same_service" else best
     return None
+
+
+def _told_better(best: Match, seen: Scene) -> Match:
+    """In an incident about a node, that something runs there says more than that it alerted before."""
+    return next((m for m in _same_node(seen) if m.incident == best.incident and not m.is_cause), best)
 
 
 def _together(found: list[Match], seen: Scene) -> Match:
@@ -99,7 +106,7 @@ def _together(found: list[Match], seen: Scene) -> Match:
     oldest = min(causes, key=lambda m: (seen.open[m.incident].opened_at, m.incident))
     apart = seen.open[oldest.incident].apart
     also = tuple(sorted({m.incident for m in causes} - {oldest.incident} - apart))
-    return Match(oldest.incident, oldest.rule, oldest.why, oldest.gap_s, is_cause=True, also=also)
+    return replace(oldest, also=also)
 
 
 def _same_service(seen: Scene) -> Iterator[Match]:
@@ -128,14 +135,14 @@ def _same_node(seen: Scene) -> Iterator[Match]:
         for node, at in seen.new.nodes.items():
             gap = _to_span(at, held.first, held.last)
             if not held.nodes and held.traces and gap <= rule.within_s and _all_on(node, held, gap):
-                why = f"is the node that it runs on, {node}{_apart(gap)}"
-                yield Match(incident, "same_node", why, gap, is_cause=True)
+                why = f"{node} is the node of what fails here{_apart(gap)}"
+                yield Match(incident, "same_node", why, gap, is_cause=True, others_why=f"on the same node, {node}")
 
 
 def _all_on(node: str, held: Concern, gap: float) -> bool:
     """Whether everything that alerts runs on this node, as far as anybody knows where."""
     return all(
-        trace.on == {node} if trace.on else node in trace.pods_on and gap <= _INDIRECT_S
+        trace.on == {node} or (gap <= _INDIRECT_S and (node in trace.needs or (not trace.on and node in trace.pods_on)))
         for trace in held.traces.values()
     )
 
@@ -148,6 +155,8 @@ def _runs_on(new: Concern, node: str, at: float, within_s: float) -> tuple[str, 
             return f"{_short(name)} runs on the same node, {node}{_apart(gap)}", gap
         if node in trace.pods_on and not trace.on and gap <= min(within_s, _INDIRECT_S):
             return f"{_short(name)} has pods on the same node, {node}{_apart(gap)}", gap
+        if node in trace.needs and gap <= min(within_s, _INDIRECT_S):
+            return f"{_short(name)} depends on {trace.needs[node]}, which runs on that node, {node}{_apart(gap)}", gap
     return None
 
 

@@ -248,7 +248,7 @@ def _opened(lost: str | None, new: Concern, arrival: Arrival, records: Records) 
 def _joined(incident: Incident, match: Match, new: Concern, arrival: Arrival, records: Records) -> Incident:
     """The open incident with this set of alerts in it, and with those incidents that turn out to be the same."""
     for other in match.also:
-        merge_locked(other, incident.id, "bot", match.why, records)
+        merge_locked(other, incident.id, "bot", match.others_why or match.why, records, match.rule)
     records.book.put_group(incident.id, _set(arrival, records, match))
     held = records.book.concern(incident.id)
     records.book.put_concern(incident.id, held.with_(new) if held else new)

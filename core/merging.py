@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from core.errors import Conflict, NotFound
 from core.folding import telling
 from core.incident import Incident
@@ -13,8 +15,16 @@ from core.redis import as_text
 _UNFINISHED = "sre:merging"  # source and target of merges that were begun
 
 
-def merge_locked(source_id: str, into_id: str, actor: str, why: str, records: Records) -> Incident:
-    """The incident that now holds both. The caller holds the turn. Raises: NotFound, Conflict."""
+def merge_locked(
+    source_id: str, into_id: str, actor: str, why: str, records: Records, rule: str = "merged"
+) -> Incident:
+    """The incident that now holds both. The caller holds the turn.
+
+    Args:
+        actor: Who said so, or "bot" with the rule that did.
+
+    Raises: NotFound, Conflict.
+    """
     source, into = records.incidents.holder(source_id), records.incidents.holder(into_id)
     if source is None or into is None:
         raise NotFound(f"There is no {source_id if source is None else into_id}.")
@@ -22,15 +32,15 @@ def merge_locked(source_id: str, into_id: str, actor: str, why: str, records: Re
         return into  # somebody was faster
     if not (source.is_open and into.is_open):
         raise Conflict(f"{(into if source.is_open else source).id} is over, so there is nothing to merge.")
-    records.redis.sadd(_UNFINISHED, f"{source.id}>{into.id}>{actor}>{why}")
-    return _absorb(source.id, into.id, actor, why, records)
+    records.redis.sadd(_UNFINISHED, ">".join((source.id, into.id, actor, rule, why)))
+    return _absorb(source.id, into.id, actor, rule, why, records)
 
 
 def finish_merges(records: Records) -> None:
     """End what a process that died began. The caller holds the turn."""
     for raw in records.redis.smembers(_UNFINISHED):
-        source_id, into_id, actor, why = as_text(raw).split(">", 3)
-        _absorb(source_id, into_id, actor, why, records)
+        source_id, into_id, actor, rule, why = as_text(raw).split(">", 4)
+        _absorb(source_id, into_id, actor, rule, why, records)
 
 
 def split_locked(incident_id: str, group_id: str, actor: str, records: Records) -> Incident:
@@ -69,23 +79,26 @@ def split_locked(incident_id: str, group_id: str, actor: str, records: Records) 
     return new
 
 
-def _absorb(source_id: str, into_id: str, actor: str, why: str, records: Records) -> Incident:
+def _absorb(source_id: str, into_id: str, actor: str, rule: str, why: str, records: Records) -> Incident:
     now = records.now()
     over = {"state": "merged", "merged_into": into_id, "resolved_at": now, "headline": None}
     # First, so that alerts which come meanwhile go on to the other.
     source = records.incidents.update(source_id, lambda i: i.model_copy(update=over) if i.is_open else i)
+    with contextlib.suppress(NotFound):  # nobody needs to see the card of what was merged before it was shown
+        withdrawn = {"withdrawn": True}
+        records.outbox.update(f"{source_id}/card", lambda m: m if m.ts else m.model_copy(update=withdrawn))
     held, other = records.book.concern(into_id), records.book.concern(source_id)
     if held and other:
         records.book.put_concern(into_id, held.with_(other))
     for group in records.book.groups(source_id):
-        said = {"rule": "merged", "why": f"{source_id} was merged in: {why}", "by": None if actor == "bot" else actor}
-        records.book.put_group(source_id, group.model_copy(update={**said, "at": now}))
+        said = {"rule": rule, "why": f"{why} (was {source_id})", "by": None if actor == "bot" else actor, "at": now}
+        records.book.put_group(source_id, group.model_copy(update=said))
     moved = records.book.move(source_id, into_id, held.cluster if held else "")
     records.book.close(source_id, "")
     into = _recount(into_id, records, source)
     note("incident.merged", source_id, records, actor, {"into": into_id, "why": why, "alerts": len(moved)})
     note("incident.absorbed", into_id, records, actor, {"from": source_id, "why": why, "alerts": len(moved)})
-    records.redis.srem(_UNFINISHED, f"{source_id}>{into_id}>{actor}>{why}")
+    records.redis.srem(_UNFINISHED, ">".join((source_id, into_id, actor, rule, why)))
     show_soon(source_id, records)
     show_soon(into_id, records)
     return into

@@ -16,7 +16,7 @@ from core.queues import INVESTIGATE, SHOW_INCIDENT
 from core.records import Records
 from core.settings import Config
 
-SHOWN_EVERY_S = 3  # Slack takes 50 edits a minute; in between, what changes is shown together
+SHOWN_EVERY_S = 5  # Slack takes 50 edits a minute; in between, what changes is shown together
 _LONGEST_TITLE = 150
 _DOWN = re.compile("notready|unreachable|down|unavailable", re.IGNORECASE)
 

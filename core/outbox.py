@@ -56,6 +56,7 @@ class Message(Model):
     thread_ts: str | None = None  # or the thread itself
     stream: Stream | None = None  # shown live while it runs, where the workspace supports it
     incident: str | None = None
+    withdrawn: bool = False  # no longer worth a post; one that was posted is still edited
     picture: Picture | None = None  # shown below the blocks, where Slack lets the bot upload it
     # From here on the notifier writes.
     ts: str | None = None  # set once posted

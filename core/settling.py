@@ -14,6 +14,7 @@ from core.queues import REMEMBER
 from core.records import Records
 from core.redis import as_text
 
+_UNSURE_S = 15  # what joined may tell what the last look could not
 _SHOWN_WITHIN = timedelta(minutes=1)
 _ENDING = "sre:ending"  # incidents whose end was begun
 
@@ -39,6 +40,9 @@ def _settle_one(incident: Incident, records: Records) -> None:
     elif incident.hushed_until and incident.hushed_until <= now and not incident.quiet_since:
         _wake(incident, records)
     elif incident.look_again and _last_look_ended(incident, records) and not incident.hushed_until:
+        if _is_explained(incident, records):
+            records.incidents.update(incident.id, lambda i: i.model_copy(update={"look_again": False}))
+            return
         again = {"investigation": records.investigations.new_id(), "look_again": False}
         start(records.incidents.update(incident.id, lambda i: i.model_copy(update=again)), records, "bot")
 
@@ -84,8 +88,19 @@ def _last_look_ended(incident: Incident, records: Records) -> bool:
         last = records.investigations.get(incident.investigation)
     except NotFound:
         return True
-    again_s = records.settings.config.grouping.again_s
+    unsure = last.diagnosis is None or last.diagnosis.status != "diagnosed"
+    again_s = _UNSURE_S if unsure else records.settings.config.grouping.again_s
     return last.reported and last.started_at + timedelta(seconds=again_s) <= records.now()
+
+
+def _is_explained(incident: Incident, records: Records) -> bool:
+    """Whether the node that alerts since is what the last look named as the cause anyway."""
+    concern = records.book.concern(incident.id)
+    if concern is None or not concern.nodes or incident.investigation is None:
+        return False
+    diagnosis = records.investigations.get(incident.investigation).diagnosis
+    cause = diagnosis.root_cause if diagnosis and diagnosis.status == "diagnosed" else None
+    return cause is not None and cause.target in {f"Node/{node}" for node in concern.nodes}
 
 
 def _listen_for_heartbeats(records: Records) -> None:

@@ -77,7 +77,7 @@ RULES = (
     _rule(
         "KubeNodeNotReady",
         'kube_node_status_condition{condition="Ready",status="true"} == 0',
-        5, "critical", "Node {{ $labels.node }} is not ready.",
+        0, "critical", "Node {{ $labels.node }} is not ready.",
         "Node {{ $labels.node }} has been unready for a while.",
     ),
 )  # fmt: skip

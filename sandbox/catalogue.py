@@ -36,4 +36,6 @@ def catalogue(contexts: dict[str, str], channel: str | None, approver_groups: tu
             "cooldown_s": COOLDOWN_S,
         },
     }
+    # Short, so that a demonstration need not wait until quiet is believed.
+    content["grouping"] = {"quiet_s": 20}
     return {**content, "channels": {"fallback": channel}} if channel else content

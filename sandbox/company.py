@@ -24,7 +24,7 @@ from sandbox.alertmanager.silences import Silence
 from sandbox.catalogue import catalogue
 from sandbox.clock import Clock
 from sandbox.exporter import METADATA
-from sandbox.faults import Rollout
+from sandbox.faults import Fault
 from sandbox.kubernetes.access import OPERATOR, READER
 from sandbox.kubernetes.api import KubernetesApi
 from sandbox.loops import call_on
@@ -32,6 +32,7 @@ from sandbox.monitoring import Monitoring
 from sandbox.pagerduty.server import PagerDuty
 from sandbox.prometheus.api import PrometheusApi
 from sandbox.services import CALLED_FROM_OUTSIDE
+from sandbox.tenants import RULES as TENANT_RULES
 from sandbox.world import World
 
 READ_CONTEXT, WRITE_CONTEXT = "shop-reader", "shop-operator"
@@ -47,6 +48,7 @@ class Company:
     At `speed` 1 its time is the real time, as the bot expects. A greater speed is for tests of the company itself.
 
     Args:
+        tenants: How many shops of other merchants it houses on one node.
         pagerduty: Whether it has a PagerDuty, which Alertmanager calls too; its `webhook_url` may be set later.
     """
 
@@ -60,11 +62,12 @@ class Company:
         approver_groups: tuple[str, ...] = (),
         route: Route | None = None,
         pagerduty: bool = False,
+        tenants: int = 0,
     ) -> None:
         self.clock = Clock(speed)
         self.pagerduty = PagerDuty(self.clock) if pagerduty else None
-        self.world = World(self.clock.now())
-        self.monitoring = Monitoring(self.world, RULES)
+        self.world = World(self.clock.now(), tenants)
+        self.monitoring = Monitoring(self.world, (*RULES, *TENANT_RULES) if tenants else RULES)
         self.webhook_token = secrets.token_hex(16)
         self.alertmanager = Alertmanager(self.clock, self.webhook_token, route)
         self.alertmanager.dispatcher.url = webhook_url
@@ -119,7 +122,7 @@ class Company:
     def webhook_url(self, url: str | None) -> None:
         self.alertmanager.dispatcher.url = url
 
-    def inject(self, fault: Rollout) -> None:
+    def inject(self, fault: Fault) -> None:
         """Begin a fault."""
         call_on(self._loop, lambda: self.world.inject(fault))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
-from sandbox.kubernetes.objects import Objects
+from sandbox.kubernetes.events import record
+from sandbox.kubernetes.objects import Objects, stamp
 from sandbox.kubernetes.resources import Json
 from sandbox.services import BY_NAME, NAMESPACE
 
@@ -62,14 +63,68 @@ class Rollout:
                 container["resources"][key]["memory"] = memory
 
 
+@dataclass(frozen=True)
+class NodeDown:
+    """A node whose kubelet says nothing any more, as when its machine lost its power."""
+
+    name: str
+    node: str
+
+    def apply(self, objects: Objects, now: float) -> Json:
+        """Take it down. Returns the node as it was, for `restore`. What runs on it is unready from then on."""
+        before = objects.find("nodes", "", self.node)
+        if before is None:
+            raise LookupError(f"there is no node {self.node!r} to take down")
+        after = copy.deepcopy(before)
+        unknown = {"status": "Unknown", "reason": "NodeStatusUnknown",
+                   "message": "Kubelet stopped posting node status.", "lastTransitionTime": stamp(now)}  # fmt: skip
+        after["status"]["conditions"] = [{**held, **unknown} for held in before["status"]["conditions"]]
+        after["spec"]["taints"] = [{"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}]
+        stored = objects.put("nodes", after, now)
+        record(objects, stored, "Normal", "NodeNotReady", f"Node {self.node} status is now: NodeNotReady", now)
+        for pod in objects.list("pods"):
+            if pod["spec"].get("nodeName") == self.node:
+                objects.put("pods", _unready(pod, now), now)
+        return before
+
+    def holds(self, objects: Objects) -> bool:
+        found = objects.find("nodes", "", self.node)
+        return found is not None and not is_up(found)
+
+
+Fault = Rollout | NodeDown
+
+
+def is_up(node: Json) -> bool:
+    """Whether its kubelet says that it is ready."""
+    return all(c["status"] == "True" for c in node["status"]["conditions"] if c["type"] == "Ready")
+
+
+def _unready(pod: Json, now: float) -> Json:
+    """The pod as the node's controller marks it when its kubelet is silent."""
+    body = copy.deepcopy(pod)
+    for held in body["status"].get("conditions", ()):
+        if held["type"] in ("Ready", "ContainersReady") and held["status"] == "True":
+            held |= {"status": "False", "lastTransitionTime": stamp(now)}
+    for container in body["status"].get("containerStatuses", ()):
+        container["ready"] = False
+    return body
+
+
 def _settings(container: Json) -> Json:
     """The container with its variables in one order."""
     return container | {"env": sorted(container.get("env", []), key=lambda e: str(e["name"]))}
 
 
 def restore(objects: Objects, before: Json, now: float) -> None:
-    """Put back the pod template of a Deployment as it was, as a rollback does."""
+    """Put back the pod template of a Deployment as it was, as a rollback does; or bring a node back."""
     meta = before["metadata"]
+    if before["kind"] == "Node":
+        node = objects.find("nodes", "", meta["name"])
+        if node is not None:
+            spec = {key: value for key, value in node["spec"].items() if key != "taints"}
+            objects.put("nodes", {**node, "spec": spec, "status": copy.deepcopy(before["status"])}, now)
+        return
     held = objects.find("deployments", meta["namespace"], meta["name"])
     if held is not None:
         template = copy.deepcopy(before["spec"]["template"])
@@ -89,4 +144,5 @@ UNSCHEDULABLE = Rollout(
 QUIET_DEPENDENCY = Rollout(
     "quiet-dependency", "cart-redis", "flush carts to disk every second", args=(("--appendfsync", "evrysec"),)
 )  # fmt: skip
+NODE_DOWN = NodeDown("node-down", "node-3")
 FAULTS = {f.name: f for f in (BAD_DEPLOY, MEMORY_LIMIT, IMAGE_TYPO, UNSCHEDULABLE, QUIET_DEPENDENCY)}

@@ -31,7 +31,7 @@ async def play(scenario: Scenario, *, speed: float = 1.0) -> bool:
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sre-bot-demo-") as name:
-        async with running(Path(name), speed) as (slack, company, records):
+        async with running(Path(name), speed, tenants=scenario.tenants) as (slack, company, records):
             _say(f"{scenario.title}. (Started in {time.monotonic() - began:.1f} s.)")
             fell = time.monotonic()
             if scenario.fault:
@@ -52,7 +52,7 @@ async def play(scenario: Scenario, *, speed: float = 1.0) -> bool:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, speed: float, alerts: bool = True
+    folder: Path, speed: float, alerts: bool = True, tenants: int = 0
 ) -> AsyncIterator[tuple[SlackServer, Company, Records]]:
     """The company, its Slack and the bot's processes, all of which end with the block.
 
@@ -61,7 +61,7 @@ async def running(
 
     Raises: Unreachable when a process does not start.
     """
-    async with staged(folder, speed=speed, alerts=alerts) as stage:
+    async with staged(folder, speed=speed, alerts=alerts, tenants=tenants) as stage:
         await stage.bot.ready()
         assert stage.company is not None
         yield stage.slack, stage.company, stage.records
@@ -74,9 +74,16 @@ def _ended(scenario: Scenario, records: Records) -> tuple[Incident, Investigatio
             continue
         with contextlib.suppress(SreError):
             done = records.investigations.get(incident.investigation)
-            if done.reported and _right(scenario, done):
+            if done.reported and _right(scenario, done) and _is_whole(scenario, incident, records):
                 return incident, done
     return None
+
+
+def _is_whole(scenario: Scenario, incident: Incident, records: Records) -> bool:
+    """Whether it holds all that belongs to it."""
+    alerts, ending = len(incident.alerts) + incident.truncated_alerts, scenario.ending
+    alone = len(records.incidents.open()) == 1 and incident.investigation == "INV-1"
+    return alerts >= ending.alerts and (alone or not ending.alone)
 
 
 def _right(scenario: Scenario, done: Investigation) -> bool:

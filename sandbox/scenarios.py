@@ -1,23 +1,25 @@
-"""Six nights of the pretend company: what happens, and what a good on-call engineer must say of it."""
+"""Seven nights of the pretend company: what happens, and what a good on-call engineer must say of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.faults import BAD_DEPLOY, IMAGE_TYPO, MEMORY_LIMIT, QUIET_DEPENDENCY, UNSCHEDULABLE, Rollout
+from sandbox.faults import BAD_DEPLOY, IMAGE_TYPO, MEMORY_LIMIT, NODE_DOWN, QUIET_DEPENDENCY, UNSCHEDULABLE, Fault
 
 
 @dataclass(frozen=True)
 class Ending:
     """What the incident must end as."""
 
-    service: str | tuple[str, ...]  # whose incident it may be, by catalogue name
+    service: str | tuple[str, ...] | None  # whose incident it may be, by catalogue name; None: of no service
     condition: str | None  # of the root cause; None when nothing is wrong and no cause may be named
     target: str | None  # "Deployment/checkout"
+    alerts: int = 1  # at least so many in it
+    alone: bool = False  # whether it must be the only incident, looked into once
 
     @property
-    def services(self) -> tuple[str, ...]:
-        return (self.service,) if isinstance(self.service, str) else self.service
+    def services(self) -> tuple[str | None, ...]:
+        return self.service if isinstance(self.service, tuple) else (self.service,)
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,10 @@ class Scenario:
 
     name: str
     title: str
-    fault: Rollout | None
+    fault: Fault | None
     says: str | None  # a slash command as typed
     ending: Ending
+    tenants: int = 0  # shops of other merchants beside the company's own
 
 
 SCENARIOS = (
@@ -53,6 +56,10 @@ SCENARIOS = (
         "quiet-dependency", "Checkout and storefront fail loudly, because a silenced cart-redis does not start",
         QUIET_DEPENDENCY, None,
         Ending(("checkout", "storefront"), "CrashLoopBackOff", "Deployment/cart-redis"),
+    ),
+    Scenario(
+        "storm", "A node dies, and with it 50 small shops: some 200 alerts in half a minute", NODE_DOWN, None,
+        Ending(None, "NodeNotReady", "Node/node-3", alerts=200, alone=True), tenants=50,
     ),
     Scenario(
         "healthy", "Somebody suspects checkout because of a log line that is there every day", None,

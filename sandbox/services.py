@@ -173,9 +173,10 @@ def is_in_registry(image: str) -> bool:
     """Whether the image can be pulled."""
     service = service_of(image)
     if service is None:
-        return image in (BATCH_IMAGE, COREDNS_IMAGE)
+        return image in (BATCH_IMAGE, COREDNS_IMAGE, TENANT_IMAGE)
     tags = {r.tag for r in service.releases} | set(NEXT_TAGS.get(service.name, ()))
     return image.rpartition(":")[2] in tags
 
 
+TENANT_IMAGE = f"{REGISTRY}/tenant-shop:5.0.1"
 COREDNS_IMAGE = "registry.k8s.io/coredns/coredns:v1.10.1"

@@ -56,6 +56,7 @@ async def staged(
     *,
     speed: float = 1.0,
     alerts: bool = True,
+    tenants: int = 0,
     cluster: Mapping[str, str] | None = None,
     port: int = 0,
     furnish: Callable[[SlackServer], None] = lambda slack: None,
@@ -64,6 +65,7 @@ async def staged(
 
     Args:
         alerts: Whether the company's Alertmanager tells the bot.
+        tenants: How many shops of other merchants the company houses.
         cluster: What `own_cluster` says, to look at that one; None for the pretend company.
         port: Where the pretend Slack listens; 0 takes a free one.
         furnish: Called with the Slack before it starts, to add routes.
@@ -83,6 +85,7 @@ async def staged(
                 webhook_url=f"http://127.0.0.1:{web}/webhooks/alertmanager" if alerts else None,
                 channel=CHANNEL,
                 approver_groups=(ON_CALL,),
+                tenants=tenants,
                 route=Route(group_by=("namespace", "service")),  # one incident a service
                 pagerduty=True,
             )

@@ -62,7 +62,10 @@ async def visit(port: int, *, speed: float = 1.0, scenario: Scenario | None = No
     _say("Starting the sandbox …")
     try:
         with tempfile.TemporaryDirectory(prefix="sre-bot-demo-") as name:
-            async with staged(Path(name), speed=speed, cluster=cluster, port=port, furnish=furnish) as stage:
+            tenants = scenario.tenants if scenario else 0
+            async with staged(
+                Path(name), speed=speed, cluster=cluster, port=port, furnish=furnish, tenants=tenants
+            ) as stage:
                 (panel,) = panels
                 life = asyncio.create_task(panel.run(stage))
                 try:

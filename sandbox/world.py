@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 
-from sandbox.faults import Rollout, restore
+from sandbox.faults import Fault, restore
 from sandbox.kubernetes.bookkeeping import selected
 from sandbox.kubernetes.controllers import step_controllers
 from sandbox.kubernetes.deployments import step_deployment, step_replica_set
@@ -22,6 +22,7 @@ from sandbox.kubernetes.workloads import is_ready
 from sandbox.logs import batch_words, lines_of
 from sandbox.manifests import HOUR_S, apply_all, template
 from sandbox.services import BATCH_EVERY_MIN, BATCH_IMAGE, NAMESPACE, SERVICES, Service, service_of
+from sandbox.tenants import apply_tenants
 from sandbox.traffic import Flow, flows
 
 STEP_S = 0.25
@@ -32,11 +33,12 @@ LOG_HISTORY_S = 300
 class World:
     """The cluster at one time, `time` in Unix seconds."""
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, tenants: int = 0) -> None:
         self.time = start
         self.objects = Objects()
         self.kubelet = Kubelet(self.objects)
-        self._before_faults: list[Json] = []  # Deployments as each fault found them, oldest first
+        self._tenants = tenants
+        self._before_faults: list[Json] = []  # what each fault changed as it found it, oldest first
         self._seen = (0, start)
         self._live_until_now()
 
@@ -51,7 +53,7 @@ class World:
             if int(self.time) != int(before):
                 self._write_logs(int(before))
 
-    def inject(self, fault: Rollout) -> None:
+    def inject(self, fault: Fault) -> None:
         """Begin a fault. Raises: LookupError when what it changes is not there."""
         self._before_faults.append(fault.apply(self.objects, self.time))
 
@@ -102,6 +104,8 @@ class World:
             self._release_all(service, start)
         coredns = self.objects.list("deployments", "kube-system")[0]
         self._roll_out(coredns, start - 240 * HOUR_S)
+        for tenant in apply_tenants(self.objects, self._tenants, start):
+            self._roll_out(tenant, start - 70 * HOUR_S)
         every_s = BATCH_EVERY_MIN * 60
         for runs_ago in (3, 2, 1, 0):
             due = (start // every_s - runs_ago) * every_s

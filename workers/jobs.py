@@ -41,6 +41,8 @@ def investigate(investigation_id: str) -> None:
     if incident:
         investigation = gather(investigation, records)
         incident = records.incidents.get(incident.id)
+        if not incident.is_open and investigation.observation is None:
+            return  # merged into another while its alerts gathered
     watch = SlackWatch(investigation, records)
     if incident:
         records.incidents.update(

@@ -78,9 +78,11 @@ def _show(message: Message, records: Records, slack: Slack) -> None:
             return
     message = _with_picture(message, records, slack)
     digest = message.shown.digest()
-    if message.posted == digest:
+    if message.posted == digest or (message.withdrawn and not message.ts):
         return
     message = _edit(message, records, slack) if message.ts else _post(message, records, slack)
+    if not message.ts:
+        return
     done = {"posted": digest, "failures": 0}
     records.outbox.update(message.key, lambda m: m.model_copy(update=done))
 
@@ -118,6 +120,8 @@ def _post(message: Message, records: Records, slack: Slack) -> Message:
     if ts is None:
         message = records.outbox.update(message.key, lambda m: m.model_copy(update={"attempted": True}))
         _keep_pace(message.channel, records)
+        if records.outbox.get(message.key).withdrawn:  # while it waited
+            return message
         try:
             ts = slack.post(message)
         except Refused as error:

@@ -47,10 +47,13 @@ class Kubelet:
         self._quiet: dict[str, tuple[str, float]] = {}  # by the pod's uid: until when nothing is due in this version
 
     def step(self, now: float) -> None:
-        """Move every pod that is on a node to `now`."""
+        """Move every pod that is on a node to `now`; nothing moves on a node that is down."""
+        down = {n["metadata"]["name"] for n in self._objects.list("nodes") if _is_down(n)}
         for pod in self._objects.list("pods"):
             meta = pod["metadata"]
-            if is_going(pod):
+            if pod["spec"].get("nodeName") in down:
+                self._quiet.pop(meta["uid"], None)
+            elif is_going(pod):
                 self._stop(pod, now)
             elif "nodeName" in pod["spec"] and pod["status"].get("phase") not in ("Succeeded", "Failed"):
                 version, until = self._quiet.get(meta["uid"], ("", 0.0))
@@ -186,6 +189,10 @@ class Kubelet:
             ],
         }
         return body
+
+
+def _is_down(node: Json) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "Unknown" for c in node["status"]["conditions"])
 
 
 def _due(life: Life, now: float) -> float:

@@ -12,7 +12,7 @@ from aiohttp import web
 from core.errors import SreError
 from core.settings import Settings
 from sandbox.company import Company
-from sandbox.faults import FAULTS
+from sandbox.faults import FAULTS, Fault
 from sandbox.page.health import Health
 from sandbox.page.journey import journey
 from sandbox.page.page import Page
@@ -67,7 +67,7 @@ class WorldPanel:
     async def begin(self, scenario: Scenario) -> None:
         """Let a scenario's fault begin, or somebody say what it says."""
         if scenario.fault:
-            self._break(scenario.fault.name)
+            self._break(scenario.fault)
         if scenario.says:
             command, _, text = scenario.says.partition(" ")
             await self._slack.command(ASKS, CHANNEL, command, text)
@@ -127,12 +127,12 @@ class WorldPanel:
             and not any(fault.holds(self._company.world.objects) for fault in FAULTS.values())
         )
 
-    def _break(self, name: str) -> None:
-        if self._company is None or name not in FAULTS:
+    def _break(self, fault: Fault | None) -> None:
+        if self._company is None or fault is None:
             raise web.HTTPNotFound(text="There is no such fault.")
-        if FAULTS[name].holds(self._company.world.objects):
+        if fault.holds(self._company.world.objects):
             raise web.HTTPConflict(text="This is broken already.")
-        self._company.inject(FAULTS[name])
+        self._company.inject(fault)
         self._broken_at = self._broken_at or self._slack.clock.now()
         self._tell()
 
@@ -144,7 +144,7 @@ class WorldPanel:
             name = orjson.loads(await request.read())["fault"]
         except (orjson.JSONDecodeError, TypeError, KeyError):
             raise web.HTTPBadRequest(text='Send {"fault": NAME}.') from None
-        self._break(str(name))
+        self._break(FAULTS.get(str(name)))
         return _json(self.world())
 
     async def _heal(self, _request: web.Request) -> web.Response:

@@ -23,7 +23,10 @@ def show_card(incident: Incident, records: Records) -> None:
         return
     posted = records.outbox.find(card_key(incident.id))
     view = card_view(incident, records.now(), posted.permalink if posted else None)
-    put(Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id), records)
+    # Of one that was merged before anybody saw it, nobody needs to hear.
+    unseen = incident.merged_into is not None and not (posted and posted.ts)
+    card = Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id)
+    put(card.model_copy(update={"withdrawn": unseen}), records)
     _show_joined(incident, records)
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from blocks.card import card_view
 from core.errors import Malformed
-from core.incident import Incident
 from core.folding import MOST_ALERTS
+from core.incident import Incident
 from core.intake import open_incident, receive_group
 from core.notification import Group, fingerprint_of, read_group
 from core.records import Records, open_records
-from core.settling import settle
 from core.settings import Channels, Config, Service, Settings
+from core.settling import settle
 from tests.conftest import NOON
 
 BEFORE_TIME = "0001-01-01T00:00:00+05:00"
