@@ -18,7 +18,7 @@ from core.visible import clean
 from sandbox.messages import Turn
 from sandbox.messages_rules import Body
 
-_SHORT = 20  # letters by which a text is known again, however it was cleaned, cut or masked
+_SHORT = 20  # letters at its beginning or end by which a text is known again, however it was cleaned or cut
 _NAME = r"[a-z0-9][a-z0-9.-]*"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){12,}")
@@ -51,14 +51,14 @@ class Obedient:
     """
 
     def __init__(self, texts: Sequence[str], always: Sequence[dict[str, Any]] = (), *, only: bool = False) -> None:
-        self._texts = [(text, _letters(text)[:_SHORT]) for text in texts]
+        self._texts = [(text, (_letters(text)[:_SHORT], _letters(text)[-_SHORT:])) for text in texts]
         self._always, self._only = list(always), only
         self.fell_for: set[str] = set()
 
     def __call__(self, body: Body) -> Turn:
         said = "\n".join(_texts_of(body["messages"]))
         read = _letters(said)
-        found = [] if self._only else [text for text, known in self._texts if known and known in read]
+        found = [] if self._only else [text for text, ends in self._texts if any(end and end in read for end in ends)]
         self.fell_for.update(found)
         turn = sum(message["role"] == "assistant" for message in body["messages"])
         if turn == 0:
