@@ -244,7 +244,7 @@ _FATES: dict[State, str] = {
 
 def _fate(rem: Remediation) -> str:
     """What became of it, in a sentence or two; what it says may be foreign."""
-    said = rem.outcome or _FATES[rem.state]
+    said = rem.outcome or rem.said or _FATES[rem.state]
     return f"{said} I am watching what comes of it." if rem.state == "watching" else said
 
 

@@ -175,7 +175,7 @@ def check(operator: Operator, before: int) -> str:
     """What must be so wherever it died: once or not at all, and what is shown and written agrees. The state."""
     rem = operator.records.remediations.get("ACT-1")
     done = operator.changes - before
-    assert done in (0, 1), f"done {done} times"
+    assert done in (0, 1), f"done {done} times; {rem.state}: {rem.outcome}"
     assert (done == 1) == (operator.release() != BAD_DEPLOY.tag)
     assert operator.records.ledger.verify() is None
     if rem.state in ("watching", "worked"):

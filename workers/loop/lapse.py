@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from blocks.approval import escalation_view, expired_view
 from core.errors import Conflict
 from core.outbox import Message, View
 from core.queues import DELIVER, LAPSE
 from core.records import Records
 from core.remediation import RUNNING, WAITING, Remediation
-from workers.loop.proposals import drawn, incident_of, move, note, note_once, set_incident
+from workers.loop.proposals import drawn, incident_of, move, note, note_once, set_incident, show
 from workers.loop.shown import put
 
+TAKEN_UP = timedelta(seconds=10)  # by an operator that runs, usually within one
 ESCALATE_AFTER = 2 / 3  # of its life
 _NOT_DONE = "Nobody decided in time, so nothing has been changed."
 
@@ -70,7 +73,7 @@ def supersede(incident_id: str, records: Records, why: str, keep: str | None = N
 
 
 def redraw(remediation_id: str, records: Records) -> None:
-    """Bring its message in step, if it has one and that shows something else.
+    """Bring its message in step, if that shows something else; there is none yet while the operator takes it up.
 
     The record is read in the very step that saves the message: a decision that comes between is never drawn over.
     """
@@ -78,6 +81,8 @@ def redraw(remediation_id: str, records: Records) -> None:
     key = _card_key(rem)
     before = records.outbox.find(key)
     if before is None:
+        if records.now() - rem.created_at >= TAKEN_UP:
+            show(rem, records)
         return
 
     def newest(message: Message) -> Message:

@@ -21,12 +21,17 @@ _LOOK_BACK = 1000  # ledger entries, far more than are written while a job that 
 
 
 def offer(inv: Investigation, records: Records) -> None:
-    """Record each proposal of the plan and hand it to the operator, unless policy denies it. Safe to repeat."""
+    """Record each proposal of the plan and hand it to the operator, unless policy denies it. Safe to repeat.
+
+    What the operator takes up is shown by it, within a second, so that its first message is the one that asks: Slack
+    tells nobody of an edit. What it leaves lying is shown by `lapse`.
+    """
     for number, proposal in enumerate(inv.plan or (), start=1):
         rem_id = records.remediations.claim(inv.id, number, records.remediations.new_id())
         rem = records.remediations.find(rem_id) or records.remediations.save(_remediation(rem_id, number, inv, records))
-        show(rem, records)
-        if proposal.decision.verdict != "deny":
+        if proposal.decision.verdict == "deny":
+            show(rem, records)
+        else:
             records.queues.enqueue("remediate", PREPARE, rem.id, alone_on=rem.scope)  # RQ: unique or limited, not both
 
 

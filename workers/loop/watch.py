@@ -9,13 +9,14 @@ from core.errors import SreError
 from core.log import get_logger
 from core.outbox import Picture
 from core.queues import VERIFY
-from core.remediation import Remediation
+from core.records import Records
+from core.remediation import Remediation, Trend
 from workers.actions.catalogue import ACTIONS
 from workers.loop.act import means_for
 from workers.loop.endings import end, finish
-from workers.loop.proposals import alerts_of, move, note
+from workers.loop.proposals import alerts_of, incident_of, move, note
 from workers.loop.shown import show_part
-from workers.loop.verify import Verdict, judge, measure
+from workers.loop.verify import WINDOW_S, Verdict, judge, measure, ripened
 from workers.verify.picture import picture
 from workers.world import World
 
@@ -47,6 +48,8 @@ def look(remediation_id: str, world: World) -> None:
     since_s = (now - rem.begun_at).total_seconds()
     # Without a look from before, as after an interruption, this one is what later ones are held against.
     before, settle_s = rem.before or after, records.settings.config.autonomy.settle_s
+    if since_s < WINDOW_S and _is_fresh(rem, records):
+        before = ripened(before, after)
     verdict = judge(before, after, since_s, settle_s, settled, rem.after)
     rem = move(rem, records, "watching", before=before, after=verdict.look, findings=verdict.sentences)
     match verdict.outcome:
@@ -64,6 +67,15 @@ def look(remediation_id: str, world: World) -> None:
         _show(records.remediations.get(rem.id), world)
 
 
+def _is_fresh(rem: Remediation, records: Records) -> bool:
+    """Whether the trouble had just begun when the action did, so that the figures from before do not show it whole."""
+    incident = incident_of(rem, records)
+    if incident is None or rem.begun_at is None:
+        return True
+    began = min((*(alert.starts_at for alert in incident.alerts), incident.opened_at))
+    return (rem.begun_at - began).total_seconds() < WINDOW_S
+
+
 def _joined(verdict: Verdict) -> str:
     """What the last look showed, as one sentence."""
     return f"{'; '.join(sentence.rstrip('.') for sentence in verdict.sentences)}."
@@ -75,7 +87,7 @@ def _settled(rem: Remediation, world: World) -> bool | None:
         return ACTIONS[rem.action.kind].settled(rem.action, rem.target, rem.mark, means_for(rem, world))
     except SreError as error:
         log.warning("progress_unreadable", remediation=rem.id, why=str(error))
-        return None
+        return False  # what cannot be read is not complete
 
 
 def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
@@ -105,7 +117,9 @@ def _take_back(rem: Remediation, verdict: Verdict, world: World) -> None:
 def _show(rem: Remediation, world: World) -> None:
     """The message in the thread; once it is over, with a picture of the metric that tells it best."""
     records, now = world.records, world.records.now()
-    until = (rem.begun_at or now) + timedelta(seconds=records.settings.config.autonomy.settle_s)
+    trend = rem.after.trend if rem.after else Trend()
+    holds_since = trend.good_since or trend.settled_since or rem.begun_at or now
+    until = holds_since + timedelta(seconds=records.settings.config.autonomy.settle_s)
     over = rem.state != "watching"
     approvers = records.settings.config.approvers
     handed_to = () if rem.state in ("watching", "worked") else tuple(filter(None, (rem.decided_by,))) or approvers.users

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.model import Model
-from core.remediation import Look, Trend
+from core.remediation import Look, Measure, Trend
 from workers.verify.pairs import Pair, pairs_of
 from workers.verify.sentences import sentences
 
@@ -61,6 +61,23 @@ def judge(
     outcome = _outcome(state, trend, after, looks_s, settle_s, settled)
     said = sentences(pairs, before, after, settled)
     return Verdict(outcome=outcome, sentences=said, look=after.model_copy(update={"trend": trend}))
+
+
+def ripened(before: Look, after: Look) -> Look:
+    """The look before the action, with errors and latency as bad as a later one still shows them.
+
+    For trouble that is younger than the windows of its figures: they go on rising for a while whatever is done, and
+    that is not the action's doing.
+    """
+    shown = {m.name: m.value for m in after.measures if m.unit in ("ratio", "s") and m.value is not None}
+
+    def worst(measure: Measure) -> Measure:
+        now = shown.get(measure.name)
+        if now is None or (measure.value is not None and measure.value >= now):
+            return measure
+        return measure.model_copy(update={"value": now})
+
+    return before.model_copy(update={"measures": tuple(worst(m) for m in before.measures)})
 
 
 @dataclass(frozen=True)
