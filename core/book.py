@@ -200,4 +200,5 @@ def _firing(incident_id: str, group: str = "") -> str:
 
 
 def _whose(cluster: str) -> str:
-    return f"{_PREFIX}incident-of-alert:{cluster}"
+    """By cluster, not by the address of an Alertmanager: its peers bring the same alerts from other addresses."""
+    return f"{_PREFIX}incident-of-alert:{'' if cluster.startswith('@') else cluster}"

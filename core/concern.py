@@ -53,13 +53,13 @@ class Concern(Model):
     apart: frozenset[str] = frozenset()  # keys of groups, and incidents, that a person said do not belong here
 
     def with_(self, other: Concern) -> Concern:
-        """Both; the cluster, the age and what is apart stay this one's, but for what the other keeps apart too."""
+        """Both; the age stays this one's."""
         traces = dict(self.traces)
         for name, trace in other.traces.items():
             traces[name] = traces[name].with_(trace) if name in traces else trace
         return self.model_copy(
             update={
-                "first": min(self.first, other.first), "last": max(self.last, other.last), "traces": traces,
+                "cluster": self.cluster or other.cluster, "first": min(self.first, other.first), "last": max(self.last, other.last), "traces": traces,
                 "nodes": self.nodes | other.nodes, "labels": other.labels | self.labels,
                 "apart": self.apart | other.apart,
             }

@@ -78,7 +78,9 @@ def scene(new: Concern, key: str, concerns: Mapping[str, Concern], config: Confi
     near = {
         name: held
         for name, held in concerns.items()
-        if held.cluster == new.cluster and now - held.opened_at <= config.grouping.oldest_s and key not in held.apart
+        if (not held.cluster or not new.cluster or held.cluster == new.cluster)
+        and now - held.opened_at <= config.grouping.oldest_s
+        and key not in held.apart
     }
     return Scene(new, key, near, config, Graph.of(config), nodes)
 

@@ -119,6 +119,7 @@ class Remediation(Model):
     begun_at: Moment | None = None
     ended_at: Moment | None = None
     before: Look | None = None
+    baseline: Look | None = None  # what it must not become worse than, when trouble had just begun before
     after: Look | None = None
     said: str | None = None  # what was done, one sentence
     findings: tuple[str, ...] = ()  # what the last look showed, a sentence each
