@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from core.model import Model, Moment
+from core.page import Page
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 State = Literal["open", "investigating", "waiting", "acting", "watching", "resolved", "merged"]
@@ -83,11 +84,17 @@ class Incident(Model):
     thread_ts: str | None = None  # the card's ts, once posted
     investigation: str | None = None  # id of the latest one
     headline: str | None = None  # what is known, one sentence, for the card
+    pages: tuple[Page, ...] = ()  # its incidents in PagerDuty, as they came
     version: int = 0
 
     @property
     def is_open(self) -> bool:
         return self.state not in ENDED
+
+    @property
+    def pagerduty(self) -> Page | None:
+        """The incident in PagerDuty that tells most: an open one, of high urgency, that nobody has yet, the oldest."""
+        return min(self.pages, key=lambda p: (not p.is_open, p.urgency != "high", p.status, p.number), default=None)
 
     @property
     def how_many_fire(self) -> int:
