@@ -59,7 +59,8 @@ class Concern(Model):
             traces[name] = traces[name].with_(trace) if name in traces else trace
         return self.model_copy(
             update={
-                "cluster": self.cluster or other.cluster, "first": min(self.first, other.first), "last": max(self.last, other.last), "traces": traces,
+                "cluster": self.cluster or other.cluster, "first": min(self.first, other.first),
+                "last": max(self.last, other.last), "traces": traces,
                 "nodes": self.nodes | other.nodes, "labels": other.labels | self.labels,
                 "apart": self.apart | other.apart,
             }

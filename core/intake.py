@@ -252,18 +252,9 @@ def _joined(incident: Incident, match: Match, new: Concern, arrival: Arrival, re
     records.book.put_group(incident.id, _set(arrival, records, match))
     held = records.book.concern(incident.id)
     records.book.put_concern(incident.id, held.with_(new) if held else new)
-    for key in (arrival.key, *arrival.aliases):
-        records.incidents.claim(key, incident.id)
-    note(
-        "alerts.joined",
-        incident.id,
-        records,
-        "bot",
-        {"rule": match.rule, "why": match.why, "alerts": len(arrival.alerts)},
-    )
-    after = _brought_up_to_date(records.incidents.get(incident.id), arrival, records, match)
-    records.book.count(records.now(), {"joined": 1, f"joined_{match.rule}": 1})
-    return after
+    records.incidents.reclaim((arrival.key, *arrival.aliases), incident.id)
+    latest = records.incidents.get(incident.id) if match.also else incident
+    return _brought_up_to_date(latest, arrival, records, match)
 
 
 def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, match: Match | None = None) -> Incident:
@@ -301,8 +292,9 @@ def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, ma
         update["look_again"] = incident.look_again or brings
         return incident.model_copy(update=update)
 
-    after = records.incidents.update(before.id, change)
-    records.book.count(now, {**folded.counts, "flapping": len(flapping)})
+    after = records.incidents.update(before.id, change, before)
+    joined = {"joined": 1, f"joined_{match.rule}": 1} if match else {}
+    records.book.count(now, {**folded.counts, **joined, "flapping": len(flapping)})
     _tell(before, after, folded, flapping, match, records)
     return after
 
@@ -310,9 +302,18 @@ def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, ma
 def _tell(before: Incident, after: Incident, folded: Folded, flapping: set[str], match: Match | None,
           records: Records) -> None:  # fmt: skip
     """Into the ledger and onto the card; of flapping alerts only that they do."""
+    if match:
+        fresh = {"rule": match.rule, "why": match.why, "alerts": len(folded.fresh)}
+        note(
+            "alerts.joined",
+            after.id,
+            records,
+            "bot",
+            {**fresh, **entries(folded.fresh[:1])[0]} if folded.fresh else fresh,
+        )
     if after.flapping and not before.flapping:
         note("alert.flapping", after.id, records, "alertmanager", {"alerts": len(flapping)})
-    for event, alerts in (("alert.received", folded.fresh), ("alert.resolved", folded.ended)):
+    for event, alerts in (("alert.received", () if match else folded.fresh), ("alert.resolved", folded.ended)):
         for entry in entries(tuple(a for a in alerts if a.fingerprint not in flapping)):
             note(event, after.id, records, "alertmanager", entry)
     calm = any(a.fingerprint not in flapping for a in (*folded.fresh, *folded.ended))

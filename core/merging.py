@@ -71,7 +71,7 @@ def split_locked(incident_id: str, group_id: str, actor: str, records: Records) 
             **described(alerts, records),
         )
     )  # fmt: skip
-    records.incidents.reclaim(group.key, new.id)
+    records.incidents.reclaim([group.key], new.id)
     _recount(old.id, records)
     note("incident.split", old.id, records, actor, {"into": new.id, "alerts": len(alerts)})
     start(new, records, actor)

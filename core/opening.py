@@ -18,6 +18,7 @@ from core.settings import Config
 
 SHOWN_EVERY_S = 5  # Slack takes 50 edits a minute; in between, what changes is shown together
 _LONGEST_TITLE = 150
+_BEGUN_S = 86_400
 _DOWN = re.compile("notready|unreachable|down|unavailable", re.IGNORECASE)
 
 
@@ -62,6 +63,9 @@ def start(incident: Incident, records: Records, actor: str, team: str | None = N
     only recorded."""
     if not incident.investigation or not incident.is_open:
         return
+    begun = f"sre:begun:{incident.investigation}"
+    if records.redis.exists(begun):
+        return
     try:
         if records.investigations.get(incident.investigation).observation:
             return
@@ -72,6 +76,7 @@ def start(incident: Incident, records: Records, actor: str, team: str | None = N
         records.investigations.save(investigation_of(incident, records, incident.opened_by, team))
     records.queues.enqueue("investigate", INVESTIGATE, incident.investigation, once=True)
     show_soon(incident.id, records)
+    records.redis.set(begun, 1, ex=_BEGUN_S)
 
 
 def investigation_of(incident: Incident, records: Records, asked_by: str | None, team: str | None) -> Investigation:

@@ -78,13 +78,16 @@ class Table(Generic[V]):
             raise Conflict(f"{key} changed since it was read.")
         return stored
 
-    def update(self, key: str, change: Callable[[V], V]) -> V:
+    def update(self, key: str, change: Callable[[V], V], seen: V | None = None) -> V:
         """Read, change and save until no one came between. `change` may run several times.
+
+        Args:
+            seen: What was read a moment ago; it need not be read again unless it is stale.
 
         Raises: NotFound; Conflict after 100 lost races.
         """
-        for _ in range(100):
-            before = self.get(key)
+        for turn in range(100):
+            before = seen if seen and not turn else self.get(key)
             after = change(before)
             if after == before:
                 return before
@@ -129,10 +132,19 @@ class Incidents:
         self._index(stored)
         return stored
 
-    def update(self, incident_id: str, change: Callable[[Incident], Incident]) -> Incident:
-        """Change the newest version; `change` may run several times. Raises: NotFound, Conflict."""
-        stored = self._table.update(incident_id, change)
-        self._index(stored)
+    def update(
+        self, incident_id: str, change: Callable[[Incident], Incident], seen: Incident | None = None
+    ) -> Incident:
+        """Change the newest version; `change` may run several times.
+
+        Args:
+            seen: What was read a moment ago. One that was open then is indexed again only when it ended.
+
+        Raises: NotFound, Conflict.
+        """
+        stored = self._table.update(incident_id, change, seen)
+        if not (seen and seen.is_open and stored.is_open):
+            self._index(stored)
         return stored
 
     def claim(self, key: str, incident_id: str) -> str:
@@ -142,9 +154,9 @@ class Incidents:
             return incident_id
         return self.claimed(key) or self.claim(key, incident_id)
 
-    def reclaim(self, key: str, incident_id: str) -> None:
-        """Let another incident own `key`."""
-        self._redis.set(_claim_name(key), incident_id)
+    def reclaim(self, keys: Iterable[str], incident_id: str) -> None:
+        """Let another incident own these keys."""
+        self._redis.mset({_claim_name(key): incident_id for key in keys})
 
     def claimed(self, key: str) -> str | None:
         """The id that owns `key`. It may not be saved yet, when its opener died in between."""
