@@ -4,6 +4,7 @@ came of it, with figures and a picture."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,7 +76,9 @@ def _approved(night: Night, service: str, kind: str, alerts: tuple[Alert, ...]) 
     """A remediation that maria has just approved, of an incident with these alerts."""
     records, now = night.records, utc_now()
     records.incidents.save(
-        Incident(id="INC-1", title=f"{service} fails", service=service, source="alertmanager", opened_at=now,
+        Incident(id="INC-1", title=f"{service} fails", service=service, source="alertmanager",
+                 opened_at=now - timedelta(minutes=10),  # what is younger is given time to show itself
+                
                  alerts=alerts, channel="C0SRE")
     )  # fmt: skip
     subject = Subject(text=service, service=service, cluster="shop-eu", namespace="shop")

@@ -29,6 +29,8 @@ def lapse(records: Records) -> None:
             continue
         if rem.state == "asked" and not rem.escalated_at and _old(rem, records):
             _escalate(rem, records)
+        if rem.state == "proposed" and records.now() - rem.created_at >= TAKEN_UP:
+            show(rem, records)  # no operator has
         redraw(rem.id, records)
 
 
@@ -73,7 +75,7 @@ def supersede(incident_id: str, records: Records, why: str, keep: str | None = N
 
 
 def redraw(remediation_id: str, records: Records) -> None:
-    """Bring its message in step, if that shows something else; there is none yet while the operator takes it up.
+    """Bring its message in step, if it has one and that shows something else.
 
     The record is read in the very step that saves the message: a decision that comes between is never drawn over.
     """
@@ -81,8 +83,6 @@ def redraw(remediation_id: str, records: Records) -> None:
     key = _card_key(rem)
     before = records.outbox.find(key)
     if before is None:
-        if records.now() - rem.created_at >= TAKEN_UP:
-            show(rem, records)
         return
 
     def newest(message: Message) -> Message:

@@ -48,10 +48,12 @@ def look(remediation_id: str, world: World) -> None:
     since_s = (now - rem.begun_at).total_seconds()
     # Without a look from before, as after an interruption, this one is what later ones are held against.
     before, settle_s = rem.before or after, records.settings.config.autonomy.settle_s
+    baseline = rem.baseline or before
     if since_s < WINDOW_S and _is_fresh(rem, records):
-        before = ripened(before, after)
-    verdict = judge(before, after, since_s, settle_s, settled, rem.after)
-    rem = move(rem, records, "watching", before=before, after=verdict.look, findings=verdict.sentences)
+        baseline = ripened(baseline, after)
+    verdict = judge(before, after, since_s, settle_s, settled, rem.after, baseline)
+    rem = move(rem, records, "watching", before=before, baseline=baseline, after=verdict.look,
+               findings=verdict.sentences)  # fmt: skip
     match verdict.outcome:
         case "wait":
             _show(rem, world)

@@ -45,8 +45,9 @@ class Verdict(Model):
 
 
 def judge(
-    before: Look, after: Look, looks_s: float, settle_s: float, settled: bool | None, previous: Look | None = None
-) -> Verdict:
+    before: Look, after: Look, looks_s: float, settle_s: float, settled: bool | None, previous: Look | None = None,
+    baseline: Look | None = None,
+) -> Verdict:  # fmt: skip
     """What this look shows against the one before the action.
 
     Args:
@@ -54,9 +55,11 @@ def judge(
         settle_s: How long it must hold.
         settled: Whether what it started is complete; None: there is nothing to wait for.
         previous: `Verdict.look` of the look before this one; None for the first.
+        baseline: What counts as before for whether it is worse, if that is not `before`; see `ripened`.
     """
     pairs = pairs_of(before, after)
-    state = _state(before, after, previous, pairs, settled)
+    worse = any(_is_worse(pair, settled) for pair in pairs_of(baseline or before, after))
+    state = _state(before, after, previous, pairs, settled, worse)
     trend = _trend(state, after.at, previous, settled)
     outcome = _outcome(state, trend, after, looks_s, settle_s, settled)
     said = sentences(pairs, before, after, settled)
@@ -88,9 +91,10 @@ class _State:
     only_alerts_left: bool  # everything else is good
 
 
-def _state(before: Look, after: Look, previous: Look | None, pairs: tuple[Pair, ...], settled: bool | None) -> _State:
+def _state(
+    before: Look, after: Look, previous: Look | None, pairs: tuple[Pair, ...], settled: bool | None, worse: bool
+) -> _State:
     target = [pair for pair in pairs if not pair.downstream]
-    worse = any(_is_worse(pair, settled) for pair in pairs)
     figures = (
         settled is not False and not worse and all(_is_fine(pair) for pair in target)
         and not _restarted_again(target, previous)

@@ -127,7 +127,7 @@ def test_closing_is_safe_to_repeat_and_to_be_cut_short(records: Records, monkeyp
         raise SystemExit
 
     later = at(records, 15)
-    for step in ("redraw", "note", "_say", "_reopen"):
+    for step in ("redraw", "note_once", "_say", "_reopen"):
         with monkeypatch.context() as patched, pytest.raises(SystemExit):
             patched.setattr(lapse_module, step, dies)
             close("ACT-7", later)
