@@ -11,6 +11,7 @@ import redis
 from core.book import Book
 from core.ledger import Ledger
 from core.model import utc_now
+from core.pages import Pages
 from core.queues import Queues
 from core.redis import connect
 from core.remediation import Remediations
@@ -34,6 +35,7 @@ class Records:
     switches: Switches
     outcomes: Outcomes
     remediations: Remediations
+    pages: Pages
     ledger: Ledger
     queues: Queues
     now: Callable[[], datetime] = utc_now
@@ -51,6 +53,6 @@ def open_records(
         settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
         whereabouts=Whereabouts(client), investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
-        remediations=Remediations(client), ledger=Ledger(client, settings.secrets()), queues=Queues(client),
-        now=now,
+        remediations=Remediations(client), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
+        queues=Queues(client), now=now,
     )  # fmt: skip

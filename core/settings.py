@@ -116,7 +116,9 @@ class Settings(BaseModel):
     def secrets(self) -> tuple[str, ...]:
         """The values that must appear in no log, message, ledger or prompt."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        held = tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        several = self.pagerduty_webhook_secret.get_secret_value() if self.pagerduty_webhook_secret else ""
+        return held + tuple(part.strip() for part in several.split(",") if "," in several and part.strip())
 
 
 _NAMES = {
