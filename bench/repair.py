@@ -13,11 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from blocks.approval import APPROVE
+from core.incident import Incident
 from core.records import Records
 from core.remediation import Remediation
+from core.settling import resolve
 from sandbox.alert_rules import RULES
 from sandbox.company import Company
 from sandbox.faults import BAD_DEPLOY
@@ -40,11 +43,15 @@ async def until(done: Callable[[], object], what: str) -> float:
     raise TimeoutError(f"{what} did not happen within {WITHIN_S:.0f} s")
 
 
+def today(records: Records) -> tuple[Incident, ...]:
+    return records.incidents.since(records.now() - timedelta(days=1))
+
+
 def newest(records: Records, *states: str) -> Remediation | None:
     """The newest rollback of checkout, if it is in one of these states."""
     found = [
         rem
-        for incident in records.incidents.since(records.now().replace(hour=0, minute=0))
+        for incident in today(records)
         for rem in records.remediations.of_incident(incident.id)
         if rem.service == "checkout" and rem.state in states
     ]
@@ -88,23 +95,25 @@ async def by_click(slack: SlackServer, company: Company, records: Records) -> fl
 
 async def by_itself(company: Company, records: Records) -> float:
     """Seconds from the alert's arrival to the verified repair."""
-    seen = {incident.id for incident in records.incidents.open()}
+    known = {incident.id for incident in today(records)}
     company.inject(BAD_DEPLOY)
-    arrived = await until(lambda: any(i.id not in seen for i in records.incidents.open()), "an incident")
-    proved = await until(lambda: newest_since(records, seen, "worked"), "a verified repair")
+    arrived = await until(lambda: any(i.id not in known for i in today(records)), "an incident")
+
+    def proved() -> bool:
+        rem = newest(records, "worked")
+        return rem is not None and rem.incident not in known and rem.alone
+
+    ended = await until(proved, "a verified repair")
     await rest(company, records)
-    return proved - arrived
-
-
-def newest_since(records: Records, seen: set[str], state: str) -> bool:
-    rem = newest(records, state)
-    return rem is not None and rem.incident not in seen and rem.alone
+    return ended - arrived
 
 
 async def rest(company: Company, records: Records) -> None:
-    """Until the alerts are over and the service may be acted on again."""
+    """Until nothing fires any more; then the incident is closed, and the service may be acted on again."""
     company.heal()
-    await until(lambda: not records.incidents.open(), "the incident's end")
+    await until(lambda: not company.alertmanager.firing(), "the alerts' end")
+    for incident in records.incidents.open():
+        resolve(incident, records, "bench")
     for name in ("cooling:checkout", *(f"tried-alone:checkout:{alert}" for alert in ALERTS)):
         records.switches.clear(name)
 
