@@ -126,7 +126,8 @@ def _post(message: Message, records: Records, slack: Slack) -> Message:
             ts = slack.post(message)
         except Refused as error:
             message, ts = _post_anyhow(message, error, records, slack)
-    posted = {"ts": ts, "channel": message.channel}
+    records.switches.mark_reachable(f"channel {message.channel}")
+    posted = {"ts": ts, "channel": message.channel, "thread_ts": message.thread_ts}
     message = records.outbox.update(message.key, lambda m: m.model_copy(update=posted))
     if message.incident and not message.thread_ts:
         _bind(message, records, slack)
@@ -138,11 +139,28 @@ def _post_anyhow(message: Message, error: Refused, records: Records, slack: Slac
     log.warning("post_refused", key=message.key, code=error.code, why=str(error))
     if error.code in _TOO_RICH:
         return message, slack.post(_bare(message, error))
-    fallback = records.settings.config.channels.fallback or records.settings.channel
-    if error.code in _GONE and fallback and fallback != message.channel:
-        moved = message.model_copy(update={"channel": fallback, "thread_ts": None})
+    if error.code in _GONE:
+        moved = _elsewhere(message, error, records, slack)
         return moved, slack.post(moved)
     raise error
+
+
+def _elsewhere(message: Message, error: Refused, records: Records, slack: Slack) -> Message:
+    """The message as one of the fallback channel, since its own is gone, archived or closed to the bot; what belongs to
+    a thread takes that thread's first message along. Raises: Refused when there is no other channel."""
+    fallback = records.settings.config.channels.fallback or records.settings.channel
+    if not fallback or fallback == message.channel:
+        records.switches.mark_unreachable(f"channel {message.channel}", records.now())
+        raise error
+    place: dict[str, object] = {"channel": fallback, "thread_ts": None}
+    if message.under:
+        anew = {**place, "ts": None, "attempted": False, "posted": None}
+        if records.outbox.get(message.under).channel != fallback:
+            records.outbox.update(message.under, lambda m: m.model_copy(update=anew))
+            deliver(message.under, records, slack)
+        parent = records.outbox.get(message.under)
+        place = {"channel": parent.channel, "thread_ts": parent.thread_ts or parent.ts}
+    return records.outbox.update(message.key, lambda m: m.model_copy(update=place))
 
 
 def plain(view: View) -> View:
@@ -161,6 +179,10 @@ def _edit(message: Message, records: Records, slack: Slack) -> Message:
                 message.key, lambda m: m.model_copy(update={"ts": None, "attempted": False})
             )
             return _post(message, records, slack)
+        if error.code in _GONE:
+            moved = _elsewhere(message, error, records, slack)
+            anew = {"ts": None, "attempted": False}
+            return _post(records.outbox.update(moved.key, lambda m: m.model_copy(update=anew)), records, slack)
         if error.code not in _TOO_RICH:
             raise
         slack.edit(_bare(message, error))

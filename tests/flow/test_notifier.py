@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
+from core.errors import Refused
 from core.incident import Incident
 from core.outbox import Message, Stream, Task, View
 from core.records import Records, open_records
@@ -127,6 +128,57 @@ def test_an_archived_channel_falls_back(records: Records, slack: SlackThread, ad
     deliver("k", elsewhere, adapter)
     assert _texts(slack) == []
     assert [message.text for message in slack.messages("C0SHOP")] == ["One."]
+
+
+@pytest.mark.parametrize("code", ["is_archived", "channel_not_found", "not_in_channel"])
+def test_an_incident_moves_to_the_fallback_when_its_channel_is_gone(
+    records: Records, slack: SlackThread, adapter: SlackAdapter, code: str
+) -> None:
+    elsewhere = replace(records, settings=records.settings.model_copy(update={"channel": "C0SHOP"}))
+    records.incidents.save(Incident(id="INC-1", title="x", source="slack", opened_at=NOON, channel=CHANNEL))
+    _wish(records, "INC-1/card", "Card.", incident="INC-1")
+    _wish(records, "INC-1/part", "Evidence.", under="INC-1/card")
+    deliver("INC-1/card", elsewhere, adapter)
+    deliver("INC-1/part", elsewhere, adapter)
+    _wish(records, "INC-1/more", "Cause.", under="INC-1/card")
+    slack.server.fail_next("chat.postMessage", code)
+    deliver("INC-1/more", elsewhere, adapter)
+    (card,) = slack.messages("C0SHOP")
+    assert [message.text for message in slack.server.thread(card.ts)] == ["Card.", "Cause."]
+    assert (elsewhere.incidents.get("INC-1").channel, elsewhere.incidents.get("INC-1").thread_ts) == ("C0SHOP", card.ts)
+    assert elsewhere.incidents.of_thread("C0SHOP", card.ts)
+
+
+def test_an_edit_in_a_channel_that_is_gone_is_posted_in_the_fallback(
+    records: Records, slack: SlackThread, adapter: SlackAdapter
+) -> None:
+    elsewhere = replace(records, settings=records.settings.model_copy(update={"channel": "C0SHOP"}))
+    _wish(records, "k", "One.")
+    deliver("k", elsewhere, adapter)
+    _wish(records, "k", "Two.")
+    slack.server.fail_next("chat.update", "is_archived")
+    deliver("k", elsewhere, adapter)
+    assert [message.text for message in slack.messages("C0SHOP")] == ["Two."]
+
+
+def test_without_another_channel_the_status_says_which_is_gone(
+    records: Records, slack: SlackThread, adapter: SlackAdapter
+) -> None:
+    slack.server.fail_next("chat.postMessage", "is_archived")
+    _wish(records, "k", "One.")
+    with pytest.raises(Refused):
+        deliver("k", records, adapter)
+    assert list(records.switches.unreachable()) == [f"channel {CHANNEL}"]
+    deliver("k", records, adapter)
+    assert records.switches.unreachable() == {}
+
+
+def test_what_was_withdrawn_before_its_post_is_never_seen(
+    records: Records, slack: SlackThread, adapter: SlackAdapter
+) -> None:
+    _wish(records, "k", "One.", withdrawn=True)
+    deliver("k", records, adapter)
+    assert _texts(slack) == []
 
 
 def test_a_deleted_message_is_posted_again(records: Records, slack: SlackThread, adapter: SlackAdapter) -> None:
