@@ -1,10 +1,11 @@
-"""Seven nights of the pretend company: what happens, and what a good on-call engineer must say of it."""
+"""Eight nights of the pretend company: what happens, and what a good on-call engineer must say of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sandbox.faults import BAD_DEPLOY, IMAGE_TYPO, MEMORY_LIMIT, NODE_DOWN, QUIET_DEPENDENCY, UNSCHEDULABLE, Fault
+from sandbox.slack.state import JONAS, MARIA
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Ending:
     target: str | None  # "Deployment/checkout"
     alerts: int = 1  # at least so many in it
     alone: bool = False  # whether it must be the only incident, looked into once
+    repaired: bool = False  # whether it must be repaired, seen to hold, and resolved
 
     @property
     def services(self) -> tuple[str | None, ...]:
@@ -32,13 +34,19 @@ class Scenario:
     says: str | None  # a slash command as typed
     ending: Ending
     tenants: int = 0  # shops of other merchants beside the company's own
+    mode: str | None = None  # what somebody who may sets by /sre mode before it happens
+    clicks: tuple[str, ...] = ()  # who presses Approve, in order
 
 
 SCENARIOS = (
     Scenario(
         "bad-deploy", "Release 1.8.4 of checkout cannot start: a variable it reads has a typing error",
         BAD_DEPLOY, None,
-        Ending("checkout", "CrashLoopBackOff", "Deployment/checkout"),
+        Ending("checkout", "CrashLoopBackOff", "Deployment/checkout", repaired=True), clicks=(JONAS, MARIA),
+    ),
+    Scenario(
+        "autonomous", "The same release, on a night on which the bot may act alone on this alert", BAD_DEPLOY, None,
+        Ending("checkout", "CrashLoopBackOff", "Deployment/checkout", repaired=True), mode="autonomous",
     ),
     Scenario(
         "memory-limit", "Somebody lowered the memory limit of search below what it needs", MEMORY_LIMIT, None,
