@@ -19,6 +19,7 @@ from typing import Any
 
 import aiohttp
 
+from core.settling import resolve
 from sandbox.faults import BAD_DEPLOY
 from sandbox.play import running
 from sandbox.slack import SlackServer
@@ -56,6 +57,8 @@ async def measure(runs: int) -> tuple[list[float], list[float]]:
             headers = {"Authorization": f"Bearer {company.webhook_token}"}
             url = f"http://127.0.0.1:{records.settings.port}/webhooks/alertmanager"
             for number in range(-1, runs):  # the first warms the memory and is not counted
+                for before in records.incidents.open():
+                    resolve(before, records, "bench")  # or the next alert about checkout would join it
                 seen = len(slack.messages("C0SRE"))
                 began = time.monotonic()
                 async with http.post(url, json=group(number + 1), headers=headers) as answer:

@@ -44,9 +44,9 @@ _RULES = {
 }  # fmt: skip
 
 
-def more_menu(incident: Incident) -> Part:
-    """The card's ⋯."""
-    choices = [(ALERTS, "Alerts, and why they are here"), (MERGE, "Merge into another incident")]
+def more_menu(incident: Incident, first: Sequence[tuple[str, str]] = ()) -> Part:
+    """The card's ⋯: the choices that come first, and what can be done with alerts. Slack shows five at most."""
+    choices = [*first, (ALERTS, "Alerts, and why they are here"), (MERGE, "Merge into another incident")]
     options = [
         {"text": {"type": "plain_text", "text": label}, "value": f"{choice}:{incident.id}"} for choice, label in choices
     ]
@@ -91,20 +91,20 @@ def alert_lines(alerts: Iterable[Alert], groups: Sequence[Joined], now: datetime
         kinds.setdefault((alert.group, alert.name), []).append(alert)
     ordered = sorted(kinds.items(), key=lambda item: (not _firing(item[1]), -len(item[1])))
     for (group, name), alike in ordered[:_MOST_KINDS]:
-        yield [*_kind(name, alike, now), text(f" · joined: {why[group]}" if why.get(group) else "", 200)]
+        joined = [text(f" · joined: {why[group]}", 200)] if why.get(group) else []
+        yield [*_kind(name, alike, now), *joined]
     if len(ordered) > _MOST_KINDS:
         rest = sum(len(alike) for _, alike in ordered[_MOST_KINDS:])
         yield [text(f"and {counted(rest, 'alert')} of {len(ordered) - _MOST_KINDS} other kinds")]
 
 
 def _kind(name: str, alike: list[Alert], now: datetime) -> Iterator[Part]:
+    sent, firing, silenced = sum(a.received for a in alike), _firing(alike), sum(a.silenced for a in alike)
+    said = [f" × {len(alike)}, {firing} firing" if len(alike) > 1 else ", firing" if firing else ", resolved"]
+    said += [f", sent {sent} times"] if sent > len(alike) else []
+    said += [f", {silenced} silenced"] if silenced else []
     yield bold(name, 150)
-    yield text(f" × {len(alike)}" if len(alike) > 1 else "")
-    sent, firing = sum(a.received for a in alike), _firing(alike)
-    yield text(f", {firing} firing" if firing and len(alike) > 1 else ", firing" if firing else ", resolved")
-    yield text(f", sent {sent} times" if sent > len(alike) else "")
-    silenced = sum(a.silenced for a in alike)
-    yield text(f", {silenced} silenced" if silenced else "")
+    yield text("".join(said))
     times = [at for a in alike for at in (a.first_at, a.last_at) if at]
     if times:
         yield text(" · ")
