@@ -23,6 +23,7 @@ from blocks.parts import (
     message,
     plain,
     rich,
+    spoken,
     text,
     user,
 )
@@ -125,7 +126,7 @@ def _below(rem: Remediation, now: datetime, sentences: Mapping[str, str], approv
             yield _reach(rem)
             yield [text(afterwards(rem), 500)]
             yield _needed(rem, approvers)
-            yield [text(f"Why: {rem.proposal.reason}", 160), *marks(rem.proposal.evidence, 4)]  # it is told above
+            yield [*spoken(f"Why: {rem.proposal.reason}", 160), *marks(rem.proposal.evidence, 4)]  # it is told above
             yield _codes(rem, sentences)
         case "proposed" | "denied":
             yield _reach(rem)
@@ -242,8 +243,13 @@ _FATES: dict[State, str] = {
 }  # fmt: skip
 
 
+_PROVED: frozenset[State] = frozenset({"worked", "undone", "unproven"})
+
+
 def _fate(rem: Remediation) -> str:
     """What became of it, in a sentence or two; what it says may be foreign."""
+    if rem.findings and rem.state in _PROVED:
+        return f"{_FATES[rem.state]} The figures are in the message below."
     said = rem.outcome or rem.said or _FATES[rem.state]
     return f"{said} I am watching what comes of it." if rem.state == "watching" else said
 

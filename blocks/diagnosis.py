@@ -17,6 +17,7 @@ from blocks.parts import (
     message,
     rich,
     small,
+    spoken,
     text,
 )  # fmt: skip
 from core.diagnosis import Claim, Diagnosis, IncidentHit, Investigation, Recall, Subject
@@ -61,11 +62,11 @@ def _headline(diagnosis: Diagnosis, subject: Subject) -> tuple[str, Line]:
     figure = f"confidence {diagnosis.confidence:.2f}"
     if cause and _sure(diagnosis):
         said = f"Cause: {cause.statement}"
-        return f"{said.rstrip('.')} ({figure})", [bold(said, 500), text(f" · {figure}")]
+        return f"{said.rstrip('.')} ({figure})", [*spoken(said, 500, bold=True), text(f" · {figure}")]
     if cause:
         said = f"Not sure, best guess: {cause.statement}"
         return f"{said.rstrip('.')} ({figure})", [
-            bold(said, 500), text(f" · {figure}, too low to act on; a person should look."),
+            *spoken(said, 500, bold=True), text(f" · {figure}, too low to act on; a person should look."),
         ]  # fmt: skip
     if _sure(diagnosis):
         said = f"{subject.service or subject.target or 'Everything I looked at'} looks healthy"
@@ -77,7 +78,7 @@ def _headline(diagnosis: Diagnosis, subject: Subject) -> tuple[str, Line]:
 
 
 def _claim(claim: Claim) -> Line:
-    return [text(claim.text, 400), *marks(claim.evidence)]
+    return [*spoken(claim.text, 400), *marks(claim.evidence)]
 
 
 def _more(diagnosis: Diagnosis, recall: Recall, unread: tuple[str, ...]) -> Iterator[Line]:

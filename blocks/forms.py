@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from blocks.approval import DETAILS, afterwards, names, what
-from blocks.parts import TITLE_CHARS, Block, Line, bold, code, fit, marks, preformatted, rich, text
+from blocks.parts import TITLE_CHARS, Block, Line, bold, code, fit, marks, preformatted, rich, spoken, text
 from blocks.proposal import touches, where
 from core.entitled import nobody
 from core.remediation import Remediation
@@ -45,7 +45,7 @@ def details_modal(remediation: Remediation, sentences: Mapping[str, str], approv
     blocks: list[Block] = [
         rich(
             [bold(what(rem), 400)],
-            [text(f"Why: {rem.proposal.reason}", 600), *marks(rem.proposal.evidence, 12)],
+            [*spoken(f"Why: {rem.proposal.reason}", 600), *marks(rem.proposal.evidence, 12)],
             [*touches(rem.proposal.blast_radius), text(f" · {where(rem.proposal)}", 200)],
             [text(afterwards(rem), 800)],
             _everybody(approvers),

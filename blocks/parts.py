@@ -28,6 +28,7 @@ TITLE_CHARS = 24  # of a modal
 _TODAY = timedelta(hours=20)  # at 02:00, "yesterday 23:10" is still tonight
 _BREAKS = re.compile(r"[\r\n\u2028\u2029\x0b\x0c\x85]+")
 _UNSEEN = {"Cc", "Cf", "Cs", "Co"}
+_QUOTED = re.compile(r"(`[^`\n]+`)")
 _MENTION = re.compile(r"<(?=[!@#])")
 _EMOJI = re.compile(r":(?=[\w+'-]{0,50}[a-z][\w+'-]{0,50}:)", re.IGNORECASE)  # :fire: would become a picture
 
@@ -77,6 +78,17 @@ def text(content: str, most: int = 600, **style: bool) -> Part:
 
 def bold(content: str, most: int = 600) -> Part:
     return text(content, most, bold=True)
+
+
+def spoken(content: str, most: int = 600, **style: bool) -> list[Part]:
+    """Foreign or own words in which `backticks` quote what a machine said; one that is not closed is only a sign."""
+    parts: list[Part] = []
+    for piece in _QUOTED.split(plain(content, most)):
+        if _QUOTED.fullmatch(piece):
+            parts.append(text(piece[1:-1], most, **style, code=True))
+        elif piece:
+            parts.append(text(piece, most, **style))
+    return parts
 
 
 def code(content: str, most: int = 300) -> Part:

@@ -9,6 +9,7 @@ from typing import Any
 from blocks.card import STATE_WORDS, began
 from blocks.control import by_whom
 from blocks.grouping import alert_lines
+from blocks.paging import on_call_lines
 from blocks.parts import (
     Block,
     Line,
@@ -23,6 +24,7 @@ from blocks.parts import (
     message,
     rich,
     small,
+    spoken,
     text,
     user,
 )
@@ -57,6 +59,7 @@ def status_view(
         lines.append([bold("In maintenance, nobody is told "), text(names + more, 400)])
     if status.counted:
         lines.append([bold("Alerts, last day "), text(_alerts(status.counted), 300)])
+    lines += on_call_lines(status.on_call, now)
     lines.append(list(_mode(status, now)))
     blocks: list[Block] = [rich(*lines[:1])]
     if still_open:
@@ -97,6 +100,8 @@ def _mode(status: Status, now: datetime) -> Iterator[Part]:
     for name, since in status.unreachable.items():
         yield text(f" · cannot reach {name} since ", 100)
         yield clock(since, now)
+        if queued := status.queued.get(name):
+            yield text(f" ({counted(queued, 'update')} queued)")
 
 
 def replay_view(
@@ -113,7 +118,7 @@ def replay_view(
     state = STATE_WORDS[incident.state]
     head: list[Line] = [[bold(f"{incident.id} · {incident.title}", 250), text(f" · {state}, {lasted}")]]
     if incident.headline:
-        head.append([text(incident.headline, 400)])
+        head.append(spoken(incident.headline, 400))
     if incident.merged_into:
         head.append([text(f"Its alerts are with {incident.merged_into} now.")])
     blocks: list[Block] = [rich(*head)]
