@@ -149,6 +149,7 @@ _EVENTS = {
     "approval.granted": "was approved", "approval.rejected": "was rejected", "approval.escalated": "asked others",
     "approval.expired": "expired unanswered", "approval.superseded": "was superseded",
     "action.begun": "began to", "action.done": "did it", "action.interrupted": "was interrupted",
+    "action.unclear": "sent it, and got no answer",
     "action.resumed": "went on after a restart", "remediation.ended": "ended",
     "undo.begun": "began to take it back", "undo.done": "took it back", "undo.failed": "could not take it back",
     "undo.interrupted": "was interrupted while taking it back",

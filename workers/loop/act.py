@@ -31,6 +31,7 @@ log = get_logger(__name__)
 HOLD_S = 2 * 3600  # a service is let go after so long at the latest, whatever became of who held it
 AGAIN_S = 3600  # the same alert within the hour is no second try of the bot's own
 FIRST_LOOK_S = 2
+_STILL_AT_IT_S = 20  # beyond the 15 s that its answer was waited for; guessed
 _TRIES, _LONGEST_WAIT_S = 3, 5.0  # of a write that the server put off before doing anything
 
 
@@ -178,8 +179,9 @@ def carry_out(rem: Remediation, world: World) -> None:
             end(rem, records, "begun", "superseded", f"{error} Nothing was done; I am looking again.")
             look_again(rem, records)
         except Unclear as error:
-            log.warning("action_unclear", remediation=rem.id, why=str(error))
-            interrupted(rem, world)
+            note("action.unclear", rem, records, why=str(error))
+            # The server may still be at it: only then does a look tell that it was not done.
+            records.queues.enqueue("remediate", VERIFY, rem.id, delay_s=_STILL_AT_IT_S)
         except (Refused, Transient, ToolError, Unreachable) as error:
             end(rem, records, "begun", "failed", f"{str(error).rstrip('.')}. Nothing was changed.")
         else:

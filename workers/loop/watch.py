@@ -12,7 +12,7 @@ from core.queues import VERIFY
 from core.records import Records
 from core.remediation import Remediation, Trend
 from workers.actions.catalogue import ACTIONS
-from workers.loop.act import means_for
+from workers.loop.act import interrupted, means_for
 from workers.loop.endings import end, finish
 from workers.loop.proposals import alerts_of, incident_of, move, note
 from workers.loop.shown import show_part
@@ -31,6 +31,9 @@ def look(remediation_id: str, world: World) -> None:
     records = world.records
     rem = records.remediations.get(remediation_id)
     now = records.now()
+    if rem.state == "begun":  # its write went out and no answer came back
+        interrupted(rem, world)
+        return
     if rem.state != "watching":
         if rem.ended_at:  # by this job, which may have died before it said so
             finish(rem, records)
