@@ -15,7 +15,7 @@ from core.settings import Approvers
 AnswerCode = Literal[
     "nobody",  # is configured to approve
     "not_entitled",
-    "unchecked",  # Slack could not say which groups they are in
+    "unchecked",  # Slack or PagerDuty could not say which groups they are in, or who is on call
     "paused",
     "busy",  # another action on the same service, or its cool-down
     "unreadable",  # the facts could not be read
@@ -90,7 +90,7 @@ def _line(code_: AnswerCode, rem: Remediation, now: datetime, approvers: Approve
 
 
 _PLAIN: dict[AnswerCode, str] = {
-    "unchecked": "I could not ask Slack whether you may decide this, so nothing was done. Click again in a minute.",
+    "unchecked": "I could not check whether you may decide this, so nothing was done. Click again in a minute.",
     "paused": "I am paused, so nothing was done. /sre status says since when, /sre resume ends it; then click again.",
     "busy": "Nothing was done, since its service is not free. Click again later.",
     "unreadable": "I could not read what has to be known before this is done, so nothing was done. Click again in a "

@@ -6,11 +6,30 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from blocks.grouping import more_menu
-from blocks.parts import Block, Line, Part, ago, bold, button, buttons, clock, counted, message, rich, text, user, utc
+from blocks.paging import Paging, menu_choices, page_buttons, page_line
+from blocks.parts import (
+    Block,
+    Line,
+    Part,
+    ago,
+    bold,
+    button,
+    buttons,
+    clock,
+    counted,
+    message,
+    rich,
+    spoken,
+    text,
+    user,
+    utc,
+)
 from core.incident import Incident, State
 from core.outbox import View
 
 OPEN_THREAD = "open_thread"
+
+_NO_PAGING = Paging()
 
 _MARKS: dict[State, str] = {
     "open": "🔴", "investigating": "🔴", "waiting": "🔴", "acting": "🟠", "watching": "🟠",
@@ -22,19 +41,24 @@ STATE_WORDS: dict[State, str] = {
 }  # fmt: skip
 
 
-def card_view(incident: Incident, now: datetime, thread_url: str | None = None) -> View:
+def card_view(
+    incident: Incident, now: datetime, thread_url: str | None = None, paging: Paging = _NO_PAGING
+) -> View:  # fmt: skip
     """The card. `thread_url` is where [Open thread] leads, once the card is posted."""
     mark, words = _MARKS[incident.state], STATE_WORDS[incident.state]
     title = [
         text(f"{mark} "), bold(f"{incident.id} · {incident.title}", 250), text(f" · {incident.severity} · {words}"),
     ]  # fmt: skip
     lines: list[Line] = [title, list(_place_and_time(incident, now))]
+    if paged := page_line(incident, paging, now):
+        lines.append(paged)
     if incident.headline:
-        lines.append([text(incident.headline, 400)])
+        lines.append(spoken(incident.headline, 400))
     blocks: list[Block] = [rich(*lines, *_notes(incident, now))]
     if thread_url:
-        menu = [more_menu(incident)] if incident.is_open else []
-        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url), *menu))
+        menu = [more_menu(incident, menu_choices(incident, paging))] if incident.is_open else []
+        acts = page_buttons(incident, paging)
+        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url), *acts, *menu))
     since = f"since {utc(began(incident), now)}" if incident.is_open else f"after {ago(_lasted(incident, now))}"
     headline = f" {incident.headline}" if incident.headline else ""
     return message(f"{incident.id}, {incident.severity}: {incident.title}: {words}, {since}.{headline}", blocks)

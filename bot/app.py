@@ -17,6 +17,7 @@ from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.forms import REJECT_MODAL
 from blocks.grouping import MERGE_MODAL, MORE, SPLIT
+from blocks.paging import ACKNOWLEDGE, ESCALATE, NOTE_MODAL, PAGE_MODAL, RESOLVE
 from blocks.replies import reply
 from bot.answering import Answering, Body, Place, place_of
 from bot.approvals import on_approve, on_details, on_reject, on_rejected
@@ -24,6 +25,7 @@ from bot.buttons import evidence_page, on_feedback
 from bot.grouping import on_merge, on_more, on_split
 from bot.membership import slack_groups
 from bot.mentions import INVESTIGATE_THIS, on_investigate_this, on_mention, on_stop
+from bot.paging import on_note, on_page, on_page_button, on_reaction
 from bot.slash import Command, answer
 from core.errors import NotFound
 from core.records import Records
@@ -55,6 +57,7 @@ def build_app(records: Records, answering: Answering) -> App:
     )  # fmt: skip
     _listen(app, records, answering)
     _listen_to_grouping(app, records, answering)
+    _listen_to_paging(app, records, answering)
     _listen_to_cards(app, records, answering)
     app.error(answering.apologise)
     return app
@@ -82,6 +85,7 @@ def _listen(app: App, records: Records, answering: Answering) -> None:
     app.event("app_mention")(hear)
     app.event("message")(hear)
     app.event("agent_session_stopped")(lambda body: on_stop(body, records))
+    app.event("reaction_added")(lambda body: on_reaction(body, records))
     app.event(_ANY)(lambda: None)  # whatever else somebody subscribed to; refused events make Slack give up on an app
 
     @app.shortcut(INVESTIGATE_THIS)
@@ -122,7 +126,7 @@ def _listen_to_grouping(app: App, records: Records, answering: Answering) -> Non
 
     @app.action(MORE)
     def more(ack: Ack, body: Body) -> None:
-        found = on_more(body, records)
+        found = on_more(body, place_of(body), records)
         ack()
         answering.show(found, body["trigger_id"], place_of(body))
 
@@ -135,6 +139,31 @@ def _listen_to_grouping(app: App, records: Records, answering: Answering) -> Non
     @app.view(MERGE_MODAL)
     def merge(ack: Ack, body: Body) -> None:
         ack(response_action="update", view=on_merge(body, records))
+
+
+def _listen_to_paging(app: App, records: Records, answering: Answering) -> None:
+    """What is done in PagerDuty from the card."""
+
+    def press(ack: Ack, body: Body) -> None:
+        view = on_page_button(body, place_of(body), records)
+        ack()
+        answering.say(view, place_of(body))
+
+    for action in (ACKNOWLEDGE, RESOLVE, ESCALATE):
+        app.action(action)(press)
+
+    @app.view(NOTE_MODAL)
+    def noted(ack: Ack, body: Body) -> None:
+        on_note(body, records)
+        ack()
+
+    @app.view(PAGE_MODAL)
+    def paged(ack: Ack, body: Body) -> None:
+        errors = on_page(body, records)
+        if errors:
+            ack(response_action="errors", errors=errors)
+        else:
+            ack()
 
 
 def _listen_to_cards(app: App, records: Records, answering: Answering) -> None:

@@ -20,7 +20,7 @@ def pause(why: str, user: str, records: Records, groups_of: GroupsOf) -> View:
     approvers = records.settings.config.approvers
     if held := pause_of(records.switches):
         return paused_view(held, records.now(), "It was so already.")
-    may = may_decide(user, records.settings, groups_of)
+    may = may_decide(user, records, groups_of)
     if may is False and not nobody(approvers):
         return _refused("pause me", user, records)
     note = "" if may else _UNCHECKED if may is None else _NOBODY
@@ -69,7 +69,7 @@ def mode_of(records: Records) -> str:
 
 def _unless_entitled(what: str, user: str, records: Records, groups_of: GroupsOf) -> View | None:
     """What somebody is told who may not, or of whom that cannot be told."""
-    may = may_decide(user, records.settings, groups_of)
+    may = may_decide(user, records, groups_of)
     if may:
         return None
     if may is None:

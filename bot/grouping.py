@@ -14,7 +14,10 @@ from blocks.grouping import (
     merge_modal,
     told_modal,
 )
+from blocks.paging import LOOK_AGAIN, NOTE, PAGE
 from blocks.replies import reply
+from bot.answering import Place
+from bot.paging import on_page_choice
 from core.errors import Conflict, NotFound, Transient
 from core.intake import turn
 from core.merging import merge_locked, split_locked
@@ -25,7 +28,7 @@ _MOST_CHOICES = 100
 _PATIENCE_S = 1.5  # Slack waits 3 s for an answer
 
 
-def on_more(body: dict[str, Any], records: Records) -> dict[str, Any] | View:
+def on_more(body: dict[str, Any], place: Place, records: Records) -> dict[str, Any] | View:
     """The modal that a choice of the card's menu asks for, or why there is none."""
     choice, _, incident_id = body["actions"][0]["selected_option"]["value"].partition(":")
     incident = records.incidents.find(incident_id)
@@ -33,6 +36,8 @@ def on_more(body: dict[str, Any], records: Records) -> dict[str, Any] | View:
         return reply("That incident is gone.")
     if incident.merged_into:
         return reply(f"{incident.id} was merged into {incident.merged_into}; look there.")
+    if choice in (NOTE, PAGE, LOOK_AGAIN):
+        return on_page_choice(choice, incident, body, place, records)
     if choice == ALERTS:
         return _alerts(incident.id, records)
     if choice == MERGE and incident.is_open:

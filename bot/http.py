@@ -1,4 +1,4 @@
-"""The HTTP edge: Slack's requests, Alertmanager's webhook, health and metrics."""
+"""The HTTP edge: Slack's requests, the webhooks of Alertmanager and PagerDuty, health and metrics."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import redis
 
 from bot.delivery import Deliveries
 from bot.metrics import Metrics
+from bot.webhook import Taken, take_webhook
 from core.errors import Conflict, Malformed, Transient
 from core.intake import read_group, receive_group, receive_unreadable
 from core.log import get_logger
@@ -48,6 +49,7 @@ def build_http(
     for path, method, answer in (
         ("/slack/events", "POST", edge.slack_events),
         ("/webhooks/alertmanager", "POST", edge.alertmanager),
+        ("/webhooks/pagerduty", "POST", edge.pagerduty),
         ("/healthz", "GET", edge.healthz),
         ("/readyz", "GET", edge.readyz),
         ("/metrics", "GET", edge.metrics),
@@ -124,6 +126,27 @@ class _Edge:
         outcome = "ignored" if incident is None else "quiet" if incident.quiet_since else "received"
         self._metrics.received("alertmanager", outcome)
         return jsonify(incident=incident.id if incident else None)
+
+    def pagerduty(self) -> Response:
+        from flask import jsonify, request
+        from werkzeug.exceptions import RequestEntityTooLarge
+
+        secret = self._records.settings.pagerduty_webhook_secret
+        if secret is None:
+            return _refused(503, "No events are taken until PAGERDUTY_WEBHOOK_SECRET is set here.")
+        try:
+            taken = take_webhook(request.get_data(), request.headers.get("X-PagerDuty-Signature", ""), self._records)
+        except RequestEntityTooLarge:
+            taken = Taken("malformed", 413, f"The body is larger than {LARGEST_BODY // 2**20} MB.")
+        except (Conflict, Transient, redis.RedisError) as error:
+            log.error("event_put_off", why=str(error))
+            taken = Taken("failed", 503, "The records could not be written; send it again.")
+        self._metrics.received("pagerduty", taken.outcome)
+        if taken.status >= 400:
+            return _refused(taken.status, taken.sentence)
+        response = jsonify(outcome=taken.outcome)
+        response.status_code = taken.status
+        return response
 
     def healthz(self) -> Response:
         return _text("This process runs.")

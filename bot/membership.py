@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from core.entitled import entitled, nobody
 from core.log import get_logger
+from core.pages import STALE_S, is_fresh
+from core.records import Records
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ def _has(client: WebClient, group: str, user: str) -> bool | None:
         return None
 
 
-def may_decide(user: str, settings: Settings, groups_of: GroupsOf) -> bool | None:
+def may_decide(user: str, records: Records, groups_of: GroupsOf) -> bool | None:
     """Whether this person is entitled; None when that cannot be told, which entitles to nothing."""
-    approvers = settings.config.approvers
+    approvers = records.settings.config.approvers
     if nobody(approvers):
         return False
     if entitled(user, (), False, approvers):
@@ -65,5 +67,16 @@ def may_decide(user: str, settings: Settings, groups_of: GroupsOf) -> bool | Non
     groups = groups_of(user, approvers.groups) if approvers.groups else ()
     if groups and entitled(user, groups, False, approvers):
         return True
-    # Who is on call is for the operator to find out, at a click.
-    return None if groups is None or approvers.on_call else False
+    on_call = _is_on_call(user, records) if approvers.on_call else False
+    return True if on_call else None if groups is None or on_call is None else False
+
+
+def _is_on_call(user: str, records: Records) -> bool | None:
+    """Whether this person is on call for any service, as read by the clock within five minutes; None when nobody can
+    tell: nothing was read, or one of those on call is not known in Slack."""
+    found = [each for each in records.pages.on_call() if is_fresh(each, records.now(), STALE_S)]
+    people = [shift.who for each in found for shift in each.now]
+    if any(who.slack == user for who in people):
+        return True
+    services = [name for name, known in records.settings.config.services.items() if known.pagerduty]
+    return None if len(found) < len(services) or any(who.slack is None for who in people) else False

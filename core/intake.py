@@ -142,16 +142,16 @@ def open_incident(
     return incident
 
 
-def receive_unreadable(records: Records, why: str) -> Incident | None:
+def receive_unreadable(records: Records, why: str, sender: str = "Alertmanager") -> Incident | None:
     """The incident that says that alerts come which cannot be read: there may be any trouble behind them.
 
     Raises: Transient, Conflict.
     """
     now = records.now()
     labels = {"alertname": "AlertsUnreadable", "severity": "critical"}
-    summary = f"Alertmanager sends alerts that I cannot read. {why} Look at Alertmanager itself for what fires"
+    summary = f"{sender} sends alerts that I cannot read. {why} Look at {sender} itself for what fires"
     alert = Alert(
-        fingerprint=fingerprint_of({**labels, "why": why}), name="AlertsUnreadable", status="firing",
+        fingerprint=fingerprint_of({**labels, "why": why, "sender": sender}), name="AlertsUnreadable", status="firing",
         labels=labels, annotations={"summary": summary}, starts_at=now, first_at=now, last_at=now,
     )  # fmt: skip
     return find_or_open(records, Arrival("alertmanager", "sre-bot:unreadable", (alert,)))

@@ -14,6 +14,7 @@ from core.paging import KEPT_S
 from core.redis import as_text
 from core.stores import PREFIX, Table
 
+STALE_S = 300.0  # who was on call longer ago entitles nobody
 _OWN_S = 60 * 86_400  # incidents last days, and their notes may be shown again
 _CHANGES_S = 60 * 86_400
 _FOLDED_S = 600  # changes of so long are one message
@@ -31,10 +32,11 @@ class Pages:
 
     # Events
 
-    def keep_event(self, event: Event) -> Literal["new", "waiting", "done"]:
+    def keep_event(self, event: Event, received_at: datetime) -> Literal["new", "waiting", "done"]:
         """Keep it until it is taken, and say whether it was already."""
         name = f"{PREFIX}pagerduty-event:{event.id}"
         if self._redis.set(name, event.model_dump_json(), nx=True, ex=KEPT_S):
+            self._redis.zadd(PREFIX + "events-waiting", {event.id: received_at.timestamp()})
             return "new"
         return "done" if self._redis.get(name) == b"" else "waiting"
 
@@ -46,6 +48,12 @@ class Pages:
     def finish_event(self, event_id: str) -> None:
         """It was taken: only its id is remembered."""
         self._redis.set(f"{PREFIX}pagerduty-event:{event_id}", "", ex=KEPT_S)
+        self._redis.zrem(PREFIX + "events-waiting", event_id)
+
+    def late_events(self, before: datetime) -> tuple[str, ...]:
+        """Ids of those that came before then and were not taken."""
+        ids = self._redis.zrangebyscore(PREFIX + "events-waiting", "-inf", before.timestamp())
+        return tuple(as_text(raw) for raw in ids)
 
     # Wishes
 

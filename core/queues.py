@@ -27,6 +27,10 @@ SETTLE = "workers.jobs.settle"  # (): what time alone does to incidents
 LOOK_AROUND = "workers.jobs.look_around"  # (): where pods run, what was rolled out, what is silenced
 ANCHOR = "workers.jobs.anchor"  # (): the ledger's head into a channel, once a day
 CHECK_LEDGER = "workers.jobs.check_ledger"  # (request id): whether the chain holds
+TAKE_EVENT = "workers.jobs.take_event"  # (event id): what happened in PagerDuty
+TELL_PAGERDUTY = "workers.jobs.tell_pagerduty"  # (wish key): something that should be so there
+NOTE_MESSAGE = "workers.jobs.note_message"  # (channel, ts, Slack user id): a message for PagerDuty's timeline
+READ_ON_CALL = "workers.jobs.read_on_call"  # (): who is on call; what waits for PagerDuty and was forgotten
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}

@@ -115,6 +115,7 @@ class Remediation(Model):
     decided_at: Moment | None = None
     click: str | None = None  # id of the click that decided
     groups: tuple[str, ...] = ()  # approver groups that whoever decided was in at that moment
+    on_call: bool = False  # they were on call then, and entitled by that
     reason: str | None = None  # why it was rejected, in that person's words
     begun_at: Moment | None = None
     ended_at: Moment | None = None

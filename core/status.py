@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from core.incident import Incident
 from core.model import Model
+from core.page import OnCall
 from core.pause import Pause, pause_of
 from core.records import Records
 
@@ -20,6 +21,8 @@ class Status(Model):
     paused: bool
     pause: Pause | None = None  # who paused it, and when
     unreachable: dict[str, datetime]  # name to since when
+    on_call: tuple[OnCall, ...] = ()  # by service
+    queued: dict[str, int] = {}  # updates that wait for a dependency, by its name
     counted: dict[str, int] = {}  # alerts of the last day, by what became of them; empty when a service is asked about
 
     def as_json(self) -> dict[str, object]:
@@ -51,6 +54,8 @@ def read_status(records: Records, service: str | None = None) -> Status:
         paused=pause is not None,
         pause=pause,
         unreachable=records.switches.unreachable(),
+        on_call=tuple(each for each in records.pages.on_call() if service is None or each.service == service),
+        queued={"PagerDuty": records.pages.count_waiting()},
         counted=records.book.counted(day) if service is None else {},
     )
 

@@ -192,6 +192,38 @@ def check_ledger(request_id: str) -> None:
     check(world.records.requests.get(request_id), world.records, world.slack)
 
 
+def take_event(event_id: str) -> None:
+    """Let what happened in PagerDuty take effect here. Safe to repeat."""
+    world = current()
+    from workers.paging.take import take
+
+    take(event_id, world)
+
+
+def tell_pagerduty(wish_key: str) -> None:
+    """Make something so in PagerDuty, or put it off. Safe to repeat."""
+    world = current()
+    from workers.paging.send import send
+
+    send(wish_key, world)
+
+
+def note_message(channel: str, ts: str, user: str) -> None:
+    """Put a message that somebody marked onto PagerDuty's timeline, once. Safe to repeat."""
+    world = current()
+    from workers.paging.timeline import note_message as note
+
+    note(channel, ts, user, world)
+
+
+def read_on_call() -> None:
+    """Note who is on call, and take up what waits for PagerDuty and was forgotten. Safe to repeat."""
+    world = current()
+    from workers.paging.rota import read_on_call as read
+
+    read(world)
+
+
 def probe() -> None:
     """Note which dependencies answer, for `/sre status`."""
     world = current()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from core.diagnosis import Case, Draft, IncidentHit, RunbookHit
 from core.incident import Alert
 from core.model import Model, Moment
 from core.outbox import Message, Task, View
+from core.page import Choice, OnCall, Page, Person
 from workers.runbook import Runbook
 
 
@@ -193,6 +194,16 @@ class Memory(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Said:
+    """A message that somebody wrote in Slack."""
+
+    text: str  # Slack's markup
+    user: str  # "" for a bot without one
+    thread_ts: str
+    key: str = ""  # of our outbox, when it is ours
+
+
 class Slack(Protocol):
     """What the notifier needs of Slack. Raises Transient (with Slack's own delay), Unclear when a post may or may not
     have happened, and Refused with Slack's error code."""
@@ -220,6 +231,101 @@ class Slack(Protocol):
 
     def respond(self, response_url: str, view: View, thread_ts: str | None = None) -> None:
         """Answer a command or click where only its author sees it."""
+        ...
+
+    def whisper(self, channel: str, user: str, view: View, thread_ts: str | None = None) -> None:
+        """Say something that only one person sees."""
+        ...
+
+    def email_of(self, user: str) -> str | None:
+        """A person's address (needs `users:read.email`); None when they have none that we may see."""
+        ...
+
+    def user_by_email(self, email: str) -> str | None:
+        """The person with that address (needs `users:read.email`)."""
+        ...
+
+    def said(self, channel: str, ts: str) -> Said | None:
+        """What a message says; None when it is gone."""
+        ...
+
+
+class Note(Model):
+    """A note on an incident of PagerDuty."""
+
+    id: str
+    text: str
+    author: str  # PagerDuty's id of the person
+    at: Moment
+
+
+class LogLine(Model):
+    """What somebody did to an incident of PagerDuty."""
+
+    kind: str  # "escalate", "responder_request"
+    agent: str
+    at: Moment
+
+
+class PagedAlert(Model):
+    """What monitoring told PagerDuty; all of it foreign."""
+
+    summary: str
+    severity: str = ""
+    details: dict[str, str] = {}
+    client_url: str = ""
+    source: str = ""
+    is_open: bool = True
+
+
+class PagerDuty(Protocol):
+    """PagerDuty's REST API v2 and its Events API v2. `by` is the e-mail address of the person who acts.
+
+    Every method raises Transient when it is not reachable, puts it off or its answer was lost (look before a write is
+    sent again), and Unreachable when the key is wrong. Reads raise ToolError (Absent, Forbidden) too, writes Refused
+    (`code` is PagerDuty's own number) and NotFound.
+    """
+
+    def page(self, page_id: str) -> Page: ...
+    def find_page(self, dedup: str) -> Page | None:
+        """The open incident with that key."""
+        ...
+
+    def alerts(self, page_id: str) -> tuple[PagedAlert, ...]: ...
+    def notes(self, page_id: str) -> tuple[Note, ...]: ...
+    def log(self, page_id: str, since: datetime) -> tuple[LogLine, ...]: ...
+    def user_by_email(self, email: str) -> Person | None: ...
+    def user(self, user_id: str) -> Person | None: ...
+    def policies(self) -> tuple[Choice, ...]: ...
+    def on_call(self, services: Mapping[str, str], now: datetime) -> tuple[OnCall, ...]:
+        """Whom the first level of each service reaches; `services` are catalogue names to PagerDuty's ids."""
+        ...
+
+    def check(self) -> None:
+        """One cheap read."""
+        ...
+
+    def service_name(self, service_id: str) -> str: ...
+    def acknowledge(self, page_id: str, by: str) -> Page: ...
+    def resolve(self, page_id: str, by: str) -> Page: ...
+    def escalate(self, page_id: str, by: str) -> Page:
+        """To the next level. Raises Refused with the code "last_level" when there is none."""
+        ...
+
+    def note(self, page_id: str, text: str, by: str) -> str:
+        """The new note's id."""
+        ...
+
+    def ask_to_help(self, page_id: str, target: str, text: str, by: Person) -> None:
+        """Ask a person (their id) or an escalation policy ("policy:P1") to respond."""
+        ...
+
+    def open(self, service_id: str, title: str, details: str, dedup: str, target: str, by: str) -> Page:
+        """A new incident for that person or policy."""
+        ...
+
+    def trigger(self, service_id: str, title: str, details: Mapping[str, str], dedup: str, link: str | None) -> None:
+        """An event for the service, which opens an incident unless one with that key is open; safe to repeat."""
         ...
 
 

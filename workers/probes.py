@@ -27,9 +27,17 @@ def _alertmanager(world: World) -> bool:
     return True
 
 
+def _pagerduty(world: World) -> bool:
+    if world.pagerduty is None:
+        return False
+    world.pagerduty.check()
+    return True
+
+
 PROBES: dict[str, Callable[[World], bool]] = {
     "Kubernetes": _kubernetes,
     "Prometheus": _prometheus,
     "Alertmanager": _alertmanager,
+    "PagerDuty": _pagerduty,
 }
 """Raise SreError when it does not answer, or not as it should."""

@@ -89,6 +89,7 @@ def _metrics(settings: Settings, name: str | None) -> Metrics | None:
 
 def open_world(settings: Settings, records: Records, *, writes: bool = False) -> World:
     """One worker's world. Only with `writes` can it ever open the operator's credentials."""
+    from workers.adapters.pagerduty import PagerDutyAdapter
     from workers.adapters.slack import SlackAdapter
 
     return World(
@@ -96,4 +97,5 @@ def open_world(settings: Settings, records: Records, *, writes: bool = False) ->
         open_outside=cache(lambda: open_outside(settings)),
         slack=SlackAdapter(settings) if settings.slack_bot_token else None,
         open_operator=cache(lambda: open_operator(settings)) if writes else None,
+        pagerduty=PagerDutyAdapter(settings) if settings.pagerduty_api_key else None,
     )

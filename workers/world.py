@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.errors import ConfigError
 from core.records import Records
 from core.settings import Settings
-from workers.ports import Alerts, Cluster, Memory, Metrics, Reasoner, Releases, Silences, Slack, Writer
+from workers.ports import Alerts, Cluster, Memory, Metrics, PagerDuty, Reasoner, Releases, Silences, Slack, Writer
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class World:
     open_outside: Callable[[], Outside]  # the same one each time; raises ConfigError, Unreachable
     slack: Slack | None  # None without a token: messages wait in the outbox
     open_operator: Callable[[], Operator] | None = None  # None but in `remediate` workers
+    pagerduty: PagerDuty | None = None  # None without a key: what is to be told it waits
 
     @property
     def outside(self) -> Outside:

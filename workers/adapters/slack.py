@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import Refused, Transient
 from core.outbox import Message, Task, View
 from core.settings import Settings
+from workers.ports import Said
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -149,6 +150,43 @@ class SlackAdapter:
             return {}
 
         _call(send)
+
+    def whisper(self, channel: str, user: str, view: View, thread_ts: str | None = None) -> None:
+        _call(
+            lambda: self._web.chat_postEphemeral(
+                channel=channel, user=user, text=view.text, blocks=list(view.blocks) or None, thread_ts=thread_ts
+            )
+        )
+
+    def email_of(self, user: str) -> str | None:
+        found = _call(lambda: self._web.users_info(user=user))["user"]
+        return (found.get("profile") or {}).get("email") or None
+
+    def user_by_email(self, email: str) -> str | None:
+        try:
+            return str(_call(lambda: self._web.users_lookupByEmail(email=email))["user"]["id"])
+        except Refused as error:
+            if error.code == "users_not_found":
+                return None
+            raise
+
+    def said(self, channel: str, ts: str) -> Said | None:
+        try:
+            found = _call(
+                lambda: self._web.conversations_replies(
+                    channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, include_all_metadata=True
+                )
+            ).get("messages", [])
+        except Refused as error:
+            if error.code == "thread_not_found":
+                return None
+            raise
+        for raw in found:
+            if raw.get("ts") == ts:
+                payload = (raw.get("metadata") or {}).get("event_payload") or {}
+                return Said(str(raw.get("text") or ""), str(raw.get("user") or ""), raw.get("thread_ts") or ts,
+                            str(payload.get("key") or ""))  # fmt: skip
+        return None
 
 
 def _metadata(message: Message) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from blocks.answers import AnswerCode, clicked_view
 from core.entitled import entitled, nobody
 from core.errors import Conflict, SreError
+from core.incident import Incident
 from core.log import get_logger
 from core.records import Records
 from core.remediation import Click, Remediation, digest_of
@@ -14,6 +15,7 @@ from policies.decide import load
 from workers.actions.catalogue import ACTIONS
 from workers.loop.act import assess, carry_out, in_the_way, look_again, means_for, resume
 from workers.loop.proposals import incident_of, move, note, sentences_of, set_incident, show
+from workers.paging.rota import is_on_call
 from workers.standing import Approval
 from workers.world import World
 
@@ -39,7 +41,7 @@ def answer(click: Click, world: World) -> None:
     records = world.records
     rem = records.remediations.get(click.remediation)
     if rem.click == click.id:  # it counted, and its job died afterwards
-        resume(rem, world, _approval(click, rem, rem.groups, world) if rem.state == "approved" else None)
+        resume(rem, world, _approval(click, rem, rem.groups, rem.on_call, world) if rem.state == "approved" else None)
         return
     try:
         _weigh(click, rem, world)
@@ -78,13 +80,35 @@ def _weigh(click: Click, rem: Remediation, world: World) -> None:
     approvers = records.settings.config.approvers
     if nobody(approvers):
         raise Answer("nobody")
-    groups = _groups(click, world)
-    if not entitled(click.user, groups, False, approvers):
-        raise Answer("not_entitled")
+    groups, on_call = _standing(click, rem, incident, world)
     if click.wants == "reject":
         _reject(click, rem, records)
     else:
-        _approve(click, rem, groups, world)
+        _approve(click, rem, groups, on_call, world)
+
+
+def _standing(
+    click: Click, rem: Remediation, incident: Incident | None, world: World
+) -> tuple[tuple[str, ...], bool]:  # fmt: skip
+    """The person's approver groups, and whether they are on call, as far as that was needed to find them entitled.
+    Raises: Answer when they are not, or nobody can tell."""
+    approvers = world.records.settings.config.approvers
+    unchecked = False
+    groups: tuple[str, ...] = ()
+    try:
+        groups = _groups(click, world)
+    except Answer:
+        if not approvers.on_call:
+            raise
+        unchecked = True
+    if entitled(click.user, groups, False, approvers):
+        return groups, False
+    on_call: bool | None = False
+    if approvers.on_call:
+        on_call = is_on_call(click.user, rem.service or (incident.service if incident else None), world)
+    if on_call:
+        return groups, True
+    raise Answer("unchecked" if unchecked or on_call is None else "not_entitled")
 
 
 def _groups(click: Click, world: World) -> tuple[str, ...]:
@@ -111,14 +135,14 @@ def _reject(click: Click, rem: Remediation, records: Records) -> None:
     set_incident(rem, "open", records)
 
 
-def _approve(click: Click, rem: Remediation, groups: tuple[str, ...], world: World) -> None:
+def _approve(click: Click, rem: Remediation, groups: tuple[str, ...], on_call: bool, world: World) -> None:
     records = world.records
     if records.switches.find("paused") is not None:
         raise Answer("paused")
     if stands := in_the_way(rem, records):
         raise Answer("busy", (stands,))
     try:
-        approval = _approval(click, rem, groups, world)
+        approval = _approval(click, rem, groups, on_call, world)
         decision = assess(rem, world, approval).proposal.decision
     except SreError as error:
         log.warning("approval_not_assessed", remediation=rem.id, why=str(error))
@@ -132,7 +156,7 @@ def _approve(click: Click, rem: Remediation, groups: tuple[str, ...], world: Wor
         raise Answer("refused", decision.codes)
     rem = move(
         rem, records, "asked", state="approved", decided_by=click.user, decided_at=click.at, click=click.id,
-        groups=groups, proposal=rem.proposal.model_copy(update={"decision": decision}),
+        groups=groups, on_call=on_call, proposal=rem.proposal.model_copy(update={"decision": decision}),
     )  # fmt: skip
     note(
         "approval.granted",
@@ -147,12 +171,12 @@ def _approve(click: Click, rem: Remediation, groups: tuple[str, ...], world: Wor
     carry_out(rem, world)
 
 
-def _approval(click: Click, rem: Remediation, groups: tuple[str, ...], world: World) -> Approval:
+def _approval(click: Click, rem: Remediation, groups: tuple[str, ...], on_call: bool, world: World) -> Approval:
     """The click as the policy's facts have it; the target and the policy are read anew. Raises: SreError."""
     records = world.records
     target = ACTIONS[rem.action.kind].prepare(rem.action, means_for(rem, world))
     return Approval(
-        by=click.user, groups=groups, on_call=False, requested_by=rem.requested_by,
+        by=click.user, groups=groups, on_call=on_call, requested_by=rem.requested_by,
         age_s=max((records.now() - (rem.asked_at or rem.created_at)).total_seconds(), 0.0),
         digest_matches=digest_of(rem.action, load(records.settings).hash, target) == rem.digest,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from core.records import Records
 from core.remediation import RUNNING, WAITING, Remediation
 from workers.loop.proposals import drawn, incident_of, move, note, note_once, set_incident, show
 from workers.loop.shown import put
+from workers.paging.wanted import page_about
 
 TAKEN_UP = timedelta(seconds=10)  # by an operator that runs, usually within one
 ESCALATE_AFTER = 2 / 3  # of its life
@@ -54,6 +55,7 @@ def _tell(rem: Remediation, records: Records) -> None:
     redraw(rem.id, records)
     note_once("approval.expired", rem, records, actor="bot")
     _say(rem, f"expired-{rem.number}", expired_view(rem), records)
+    page_about(rem, records)
     _reopen(rem, records)
 
 
@@ -119,6 +121,7 @@ def _escalate(rem: Remediation, records: Records) -> None:
     except Conflict:
         return  # decided meanwhile
     note("approval.escalated", rem, records, actor="bot")
+    page_about(rem, records)
 
 
 def _say(rem: Remediation, part: str, view: View, records: Records) -> None:

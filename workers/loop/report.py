@@ -6,6 +6,7 @@ from blocks.card import card_view
 from blocks.diagnosis import diagnosis_view
 from blocks.evidence import observation_view
 from blocks.grouping import joined_view
+from blocks.paging import Paging
 from blocks.replies import failure_view, question_view, stopped_view
 from core.diagnosis import Diagnosis, Investigation, Proposal
 from core.incident import Incident, State
@@ -15,6 +16,7 @@ from core.records import Records
 from workers.loop.lapse import supersede
 from workers.loop.proposals import offer
 from workers.loop.shown import card_key, put, root_key, show_part
+from workers.paging.wanted import note_diagnosis
 
 
 def show_card(incident: Incident, records: Records) -> None:
@@ -22,7 +24,12 @@ def show_card(incident: Incident, records: Records) -> None:
     if not incident.channel or incident.hushed_until:
         return
     posted = records.outbox.find(card_key(incident.id))
-    view = card_view(incident, records.now(), posted.permalink if posted else None)
+    paging = Paging(
+        can_tell=records.settings.pagerduty_api_key is not None,
+        on_call=records.pages.on_call_for(incident.service),
+        queued=sum(w.incident == incident.id and w.failures > 0 for w in records.pages.waiting()),
+    )
+    view = card_view(incident, records.now(), posted.permalink if posted else None, paging)
     # Of one that was merged before anybody saw it, nobody needs to hear.
     unseen = incident.merged_into is not None and not (posted and posted.ts)
     card = Message(key=card_key(incident.id), channel=incident.channel, view=view, incident=incident.id)
@@ -86,6 +93,8 @@ def report(inv: Investigation, records: Records) -> None:
         records.incidents.update(inv.incident, lambda i: _concluded(i, inv))
         records.queues.enqueue("notify", SHOW_INCIDENT, inv.incident)
     records.investigations.update(inv.id, lambda i: i.model_copy(update={"reported": True}))
+    if inv.incident:
+        note_diagnosis(records.incidents.get(inv.incident), records)
 
 
 def record(stage: str, inv: Investigation, records: Records) -> None:

@@ -59,7 +59,7 @@ def test_card_tells_a_latecomer_where_things_stand() -> None:
     ]
     link, menu = actions(view)
     assert (link["action_id"], link["url"]) == (OPEN_THREAD, "https://x.slack.test/archives/C1/p1")
-    assert [option["value"] for option in menu["options"]] == ["alerts:INC-42", "merge:INC-42"]
+    assert [option["value"] for option in menu["options"]] == ["again:INC-42", "alerts:INC-42", "merge:INC-42"]
     assert view.text == (
         "INC-42, SEV2: checkout answers 7.4 % of requests with 5xx: waiting for a person, since 11:55 UTC. "
         "Release 1.8.4 cannot start: CART_URL has no valid port."
