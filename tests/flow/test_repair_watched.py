@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import pytest
 import redis
 
-from core.diagnosis import Action, BlastRadius, Decision, Investigation, Proposal, Subject
+from core.diagnosis import Action, ActionKind, BlastRadius, Decision, Investigation, Proposal, Subject
+from core.errors import Changed, Conflict, Refused, SreError, Transient, Unclear, Unreachable
 from core.incident import Alert, Incident
 from core.model import utc_now
 from core.outbox import Message
+from core.pause import Pause, set_pause
 from core.records import Records, open_records
 from core.remediation import Remediation
 from core.settings import load_settings
@@ -22,6 +24,7 @@ from sandbox.company import Company, running, wait_until
 from sandbox.faults import BAD_DEPLOY, QUIET_DEPENDENCY
 from sandbox.slack import SlackThread, run_in_thread
 from workers.actions.catalogue import ACTIONS
+from workers.loop import act as act_module
 from workers.loop import watch
 from workers.loop.act import carry_out, means_for
 from workers.notifier import deliver
@@ -78,12 +81,11 @@ def _approved(night: Night, service: str, kind: str, alerts: tuple[Alert, ...]) 
     records.incidents.save(
         Incident(id="INC-1", title=f"{service} fails", service=service, source="alertmanager",
                  opened_at=now - timedelta(minutes=10),  # what is younger is given time to show itself
-                
                  alerts=alerts, channel="C0SRE")
     )  # fmt: skip
     subject = Subject(text=service, service=service, cluster="shop-eu", namespace="shop")
     records.investigations.save(
-        Investigation(id="INV-1", subject=subject, incident="INC-1", channel="C0SRE", started_at=now)
+        Investigation(id=records.investigations.new_id(), subject=subject, incident="INC-1", channel="C0SRE", started_at=now)
     )
     card: dict[str, Any] = {"key": "INC-1/card", "channel": "C0SRE", "view": {"text": "Card."}}
     records.outbox.put(Message.model_validate(card))
@@ -154,3 +156,91 @@ def test_what_made_it_worse_and_was_changed_since_is_left_to_a_person(night: Nig
     shown = " ".join(night.deliver().replace("┃", " ").split())
     assert "Rolled cart-redis back to revision 1, but it made things worse" in shown
     assert "I could not take it back" in shown
+
+
+class Answering:
+    """The act of a kind whose write ends as told, and whose trace is as told."""
+
+    def __init__(self, kind: ActionKind, error: SreError, found: bool | None = False) -> None:
+        self._real, self._error, self._found = ACTIONS[kind], error, found
+        self.writes = 0
+
+    def execute(self, *_args: object) -> str:
+        self.writes += 1
+        raise self._error
+
+    def found(self, *_args: object) -> bool | None:
+        return self._found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _ends(night: Night, monkeypatch: pytest.MonkeyPatch, act: Answering) -> Remediation:
+    """How an approved rollback of checkout ends when its write ends so."""
+    rem = _approved(night, "checkout", "rollback_deployment", ())
+    monkeypatch.setattr(act_module, "ACTIONS", {**ACTIONS, "rollback_deployment": act})
+    monkeypatch.setattr(act_module, "_LONGEST_WAIT_S", 0.01)
+    carry_out(rem, night.world)
+    return night.records.remediations.get("ACT-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "writes"),
+    [
+        (Refused("The Kubernetes API refuses the write", "Forbidden"), "failed", 1),
+        (Unreachable("The Kubernetes API cannot be reached."), "failed", 1),
+        (Transient("The Kubernetes API puts off the write (429).", 1), "failed", 3),  # it said before it did anything
+        (Changed("checkout changed since this was proposed: revision 19 is rolling out."), "superseded", 1),
+    ],
+)
+def test_a_write_that_did_nothing_says_so_and_lets_the_service_go(
+    night: Night, monkeypatch: pytest.MonkeyPatch, error: SreError, state: str, writes: int
+) -> None:
+    act = Answering("rollback_deployment", error)
+    rem = _ends(night, monkeypatch, act)
+    assert (rem.state, act.writes) == (state, writes)
+    assert "Nothing was" in str(rem.outcome)
+    assert night.records.remediations.occupant(rem.scope) is None
+    assert night.records.switches.find("cooling:checkout") is None
+    assert (night.records.queues.waiting("investigate") == 1) == (state == "superseded")  # it looks again
+
+
+@pytest.mark.parametrize(("found", "state"), [(True, "watching"), (False, "interrupted"), (None, "interrupted")])
+def test_a_write_without_an_answer_is_never_sent_again(
+    night: Night, monkeypatch: pytest.MonkeyPatch, found: bool | None, state: str
+) -> None:
+    act = Answering("rollback_deployment", Unclear("The answer was lost."), found)
+    assert _ends(night, monkeypatch, act).state == "begun"
+    watch.look("ACT-1", night.world)  # the job that comes once the server cannot be at it any more
+    rem = night.records.remediations.get("ACT-1")
+    assert (rem.state, act.writes) == (state, 1)
+    if state == "interrupted":
+        assert "person" in str(rem.outcome)
+        assert night.records.switches.find("cooling:checkout")
+
+
+def test_a_pause_stops_what_was_approved_before_it(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    act = Answering("rollback_deployment", Refused("never", "asked"))
+    set_pause(night.records.switches, Pause(by="U0MARIA", at=utc_now(), why=""))
+    rem = _ends(night, monkeypatch, act)
+    assert (rem.state, act.writes) == ("failed", 0)
+    assert "paused" in str(rem.outcome)
+
+
+def test_the_same_action_is_never_begun_twice(night: Night) -> None:
+    rem = _approved(night, "checkout", "rollback_deployment", ())
+    carry_out(rem, night.world)
+    with pytest.raises(Conflict):
+        carry_out(rem, night.world)  # another worker that had read it before
+    begun = [entry for entry in night.records.ledger.entries() if entry.event == "action.begun"]
+    assert len(begun) == 1
+
+
+def test_one_remediation_a_service_at_a_time(night: Night) -> None:
+    night.records.remediations.occupy("checkout", "ACT-9", 60)
+    carry_out(_approved(night, "checkout", "rollback_deployment", ()), night.world)
+    rem = night.records.remediations.get("ACT-1")
+    assert rem.state == "failed"
+    assert "under way" in str(rem.outcome)
+    assert night.records.remediations.occupant("checkout") == "ACT-9"
