@@ -96,7 +96,8 @@ class Grouping(Model):
     heartbeat: Heartbeat = Heartbeat()
 
 
-def _zone(name: str) -> str:
+def zone(name: str) -> str:
+    """A time zone's name, checked. Raises: ValueError."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -120,7 +121,7 @@ class Maintenance(Model):
     cluster: str | None = None
     start: Written = Field(alias="from")
     end: Written = Field(alias="to")
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(zone)] = "UTC"
     why: str = ""
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from core.command import Command
 from core.model import Model, Moment
 from core.page import Page
 
@@ -85,6 +86,7 @@ class Incident(Model):
     investigation: str | None = None  # id of the latest one
     headline: str | None = None  # what is known, one sentence, for the card
     pages: tuple[Page, ...] = ()  # its incidents in PagerDuty, as they came
+    command: Command = Command()
     version: int = 0
 
     @property

@@ -276,9 +276,8 @@ def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, ma
         if not incident.is_open:
             raise Conflict("resolved in this moment")
         update = _tally(incident.alerts, folded.alerts, incident.id, arrival, records)
-        update["severity"] = worst((incident.severity, severity_of_all(arrival.alerts))) if folded.fresh else (
-            incident.severity
-        )  # fmt: skip
+        if folded.fresh and not incident.command.severity_by:  # what a person said stands
+            update["severity"] = worst((incident.severity, severity_of_all(arrival.alerts)))
         update["services"] = tuple(dict.fromkeys((*incident.services, *update["services"])))[:_MOST_SERVICES]
         update["quiet_since"] = None if _fires(update) else incident.quiet_since or now
         update["flapping"] = incident.flapping or bool(flapping)

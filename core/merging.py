@@ -113,7 +113,9 @@ def _recount(incident_id: str, records: Records, absorbed: Incident | None = Non
 
     def change(incident: Incident) -> Incident:
         severity = (
-            worst([incident.severity, absorbed.severity]) if absorbed else worst(severities or [incident.severity])
+            worst([incident.severity, absorbed.severity])
+            if absorbed
+            else worst(severities if severities and not incident.command.severity_by else [incident.severity])
         )
         return incident.model_copy(
             update={

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from core.errors import ConfigError
 from core.grouping_settings import Grouping, Maintenance
+from core.incident_settings import IncidentRules
 
 
 class _Section(BaseModel):
@@ -71,6 +72,7 @@ class Config(_Section):
     approvers: Approvers = Approvers()
     autonomy: Autonomy = Autonomy()
     grouping: Grouping = Grouping()
+    incidents: IncidentRules = IncidentRules()
     maintenance: tuple[Maintenance, ...] = ()
 
 

@@ -16,6 +16,7 @@ from core.redis import as_text
 
 _UNSURE_S = 15  # what joined may tell what the last look could not
 _SHOWN_WITHIN = timedelta(minutes=1)
+REOPENED = "incident.reopened"
 _ENDING = "sre:ending"  # incidents whose end was begun
 
 
@@ -60,7 +61,8 @@ def _end(after: Incident, records: Records, actor: str) -> Incident:
         records.redis.srem(_ENDING, after.id)
         return after
     lasted_s = round(((after.resolved_at or records.now()) - after.opened_at).total_seconds())
-    if not any(entry.event == "incident.resolved" for entry in records.ledger.of_incident(after.id)):
+    ends = [e.event for e in records.ledger.of_incident(after.id) if e.event in ("incident.resolved", REOPENED)]
+    if ends[-1:] != ["incident.resolved"]:
         note("incident.resolved", after.id, records, actor, {"lasted_s": lasted_s})
     for group in records.book.groups(after.id):
         records.incidents.release(group.key, after.id)
