@@ -106,8 +106,13 @@ def show_soon(incident_id: str, records: Records) -> None:
     """Have its card and thread drawn: at once, or with whatever else changes within a few seconds."""
     if records.redis.set(f"sre:shown:{incident_id}", 1, nx=True, ex=SHOWN_EVERY_S):
         records.queues.enqueue("notify", SHOW_INCIDENT, incident_id)
-    elif records.redis.set(f"sre:to-show:{incident_id}", 1, nx=True, ex=SHOWN_EVERY_S):
+    elif records.redis.set(to_show(incident_id), 1, nx=True, ex=SHOWN_EVERY_S):
         records.queues.enqueue("notify", SHOW_INCIDENT, incident_id, delay_s=SHOWN_EVERY_S)
+
+
+def to_show(incident_id: str) -> str:
+    """The name that is held while something of the incident waits to be drawn."""
+    return f"sre:to-show:{incident_id}"
 
 
 def note_opened(incident: Incident, records: Records, actor: str) -> None:

@@ -16,6 +16,7 @@ from blocks.approval import APPROVE
 from core.diagnosis import Investigation
 from core.errors import SreError
 from core.incident import Incident
+from core.opening import to_show
 from core.queues import QUEUES
 from core.records import Records
 from sandbox.company import Company
@@ -132,7 +133,8 @@ async def _posted(records: Records) -> None:
     quiet_since = time.monotonic()
     deadline = quiet_since + END_S
     while time.monotonic() < min(quiet_since + _QUIET_S, deadline):
-        if any(records.queues.waiting(queue) for queue in QUEUES):
+        undrawn = any(records.redis.exists(to_show(incident.id)) for incident in records.incidents.open())
+        if undrawn or any(records.queues.waiting(queue) for queue in QUEUES):
             quiet_since = time.monotonic()
         await asyncio.sleep(0.05)
 

@@ -63,12 +63,6 @@ def _warm(world: World) -> None:
         world.outside.memory.runbooks()  # loads the model, and indexes the starter set on a first start
     except SreError as error:
         log.warning("memory_not_ready", why=str(error))
-    from workers.lookout import look_around
-
-    try:
-        look_around(world)  # so that the first storm finds what runs where
-    except SreError as error:
-        log.warning("not_looked_around", why=str(error))
     if world.outside.settings.anthropic_api_key:
         from workers.reasoners.claude import preload
 

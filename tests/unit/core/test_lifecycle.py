@@ -64,7 +64,7 @@ def test_a_flapping_alert_is_damped_counted_and_ends_late(shop: Records) -> None
 
 
 def maintenance(records: Records, **window: Any) -> Records:
-    content = {**MAP.model_dump(), "maintenance": [{"why": "database upgrade", **window}]}
+    content = {**MAP.model_dump(by_alias=True), "maintenance": [{"why": "database upgrade", **window}]}
     return of(records, Config.model_validate(content))
 
 
