@@ -45,7 +45,7 @@ def status_view(
     """Where things stand. `links` leads from an incident's id to its card."""
     hushed = [i for i in status.incidents if i.is_open and i.hushed_until]
     still_open = [i for i in status.incidents if i.is_open and not i.hushed_until]
-    ended = [i for i in status.incidents if not i.is_open]
+    ended = [i for i in status.incidents if i.state == "resolved"]
     of_service = f" for {service}" if service else ""
     count = f"{len(still_open)} open{of_service}" if still_open else f"Nothing is open{of_service}"
     lines: list[Line] = [[bold(count, 150), text(f" · {counted(status.alerts_firing, 'alert')} firing")]]
