@@ -44,8 +44,11 @@ MARIA = "U0MARIA"
 class Operator:
     """The program of `mortal_operator`, and what it works on."""
 
-    def __init__(self, program: subprocess.Popen[str], company: Company, slack: SlackServer, records: Records) -> None:
-        self._program, self.company, self.slack, self.records = program, company, slack, records
+    def __init__(
+        self, program: subprocess.Popen[str], company: Company, slack: SlackServer, records: Records,
+        twin: Operator | None = None,
+    ) -> None:  # fmt: skip
+        self._program, self.company, self.slack, self.records, self.twin = program, company, slack, records, twin
 
     def run(self, job: str, ident: str, die_at: int | None = None) -> dict[str, Any]:
         """As RQ does: a job that fails, as when a busy machine lets a dry run time out, is run again."""
@@ -99,13 +102,20 @@ def operating(folder: Path, redis_data: Path, redis_client: redis.Redis, speed: 
             **kept, **company.environment(), "SLACK_API_URL": server.url, "SLACK_BOT_TOKEN": server.bot_token,
             "SRE_CHANNEL": "C0SRE", "SRE_DATA_DIR": str(redis_data),
         }  # fmt: skip
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.flow.mortal_operator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env=environment, cwd=Path(__file__).parents[2],
-        ) as program:  # fmt: skip
-            yield Operator(program, company, server, open_records(load_settings(environment), redis_client))
-            assert program.stdin
-            program.stdin.close()
+        records = open_records(load_settings(environment), redis_client)
+        with _program(environment) as first, _program(environment) as second:
+            yield Operator(first, company, server, records, Operator(second, company, server, records))
+
+
+@contextmanager
+def _program(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.flow.mortal_operator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, env=environment, cwd=Path(__file__).parents[2],
+    ) as program:  # fmt: skip
+        yield program
+        assert program.stdin
+        program.stdin.close()
 
 
 def broken(operator: Operator, mode: str = "assist") -> Remediation:
