@@ -275,6 +275,16 @@ def escalation_view(remediation: Remediation, now: datetime, approvers: Approver
     return message(f"Somebody has to decide: {said}; {left}", [section])
 
 
+def handover_view(remediation: Remediation, approvers: Approvers) -> View:
+    """In the thread, when an action ended and a person has it now: mentions who approved it, else who may."""
+    who = (remediation.decided_by,) if remediation.decided_by else (*approvers.groups, *approvers.users)
+    mentions = " ".join(filter(None, map(mention, who[:_MOST_NAMES])))
+    said = f"{what(remediation)}: {remediation.outcome or 'it ended'}"
+    line = f"{mentions} This is yours now: {escape(said, 900)}".strip()
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": line, "verbatim": True}}
+    return message(f"A person has this now: {said}", [section])
+
+
 def expired_view(remediation: Remediation) -> View:
     """In the thread, when nobody answered: what now."""
     said = f"Nobody decided in time, so I have not done it: {what(remediation)}"

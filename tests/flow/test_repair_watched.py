@@ -85,7 +85,9 @@ def _approved(night: Night, service: str, kind: str, alerts: tuple[Alert, ...]) 
     )  # fmt: skip
     subject = Subject(text=service, service=service, cluster="shop-eu", namespace="shop")
     records.investigations.save(
-        Investigation(id=records.investigations.new_id(), subject=subject, incident="INC-1", channel="C0SRE", started_at=now)
+        Investigation(
+            id=records.investigations.new_id(), subject=subject, incident="INC-1", channel="C0SRE", started_at=now
+        )  # fmt: skip
     )
     card: dict[str, Any] = {"key": "INC-1/card", "channel": "C0SRE", "view": {"text": "Card."}}
     records.outbox.put(Message.model_validate(card))
@@ -218,6 +220,8 @@ def test_a_write_without_an_answer_is_never_sent_again(
     if state == "interrupted":
         assert "person" in str(rem.outcome)
         assert night.records.switches.find("cooling:checkout")
+        (told,) = night.records.outbox.get("INV-1/handover-1").view.blocks
+        assert told["text"]["text"].startswith("<@U0MARIA> This is yours now: ")
 
 
 def test_a_pause_stops_what_was_approved_before_it(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from blocks.approval import handover_view
 from core.records import Records
 from core.remediation import Remediation, State
 from core.settling import resolve
 from workers.loop.lapse import supersede
 from workers.loop.proposals import incident_of, move, note_once, set_incident, show
+from workers.loop.shown import show_part
 
 # The cluster was touched, or may have been: the service is left alone for a while.
 TOUCHED: frozenset[State] = frozenset({"worked", "undone", "unproven", "interrupted"})
+
+HANDED_OVER: frozenset[State] = frozenset({"undone", "unproven", "interrupted", "failed"})
 
 
 def end(rem: Remediation, records: Records, since: State, state: State, outcome: str) -> None:
@@ -29,6 +33,10 @@ def finish(rem: Remediation, records: Records) -> None:
     if rem.state == "worked":
         _mended(rem, records)
     else:
+        if rem.state in HANDED_OVER:
+            # A message of its own: of the edit of the card Slack tells nobody.
+            view = handover_view(rem, records.settings.config.approvers)
+            show_part(records.investigations.get(rem.investigation), f"handover-{rem.number}", view, records)
         set_incident(rem, "open", records, headline=rem.outcome if rem.state in TOUCHED else None)
 
 

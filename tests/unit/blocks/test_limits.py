@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from blocks import parts
 from blocks.answers import AnswerCode, clicked_view
-from blocks.approval import approval_view, asked_next, escalation_view, expired_view
+from blocks.approval import approval_view, asked_next, escalation_view, expired_view, handover_view
 from blocks.card import card_view
 from blocks.control import mode_view, paused_view, refused_view, resumed_view
 from blocks.diagnosis import diagnosis_view
@@ -104,6 +104,8 @@ def test_any_remediation_is_within_limits_and_offers_buttons_only_while_it_is_as
     assert any(block["type"] == "actions" for block in view.blocks) == (remediation.state == "asked")
     holds(expired_view(remediation))
     holds(escalation_view(remediation, NOON, approvers), asked_next(approvers))
+    theirs = (remediation.decided_by,) if remediation.decided_by else (*approvers.groups, *approvers.users)
+    holds(handover_view(remediation, approvers), theirs)
 
 
 @given(worlds.remediations, worlds.approvers, st.sampled_from(get_args(AnswerCode)), st.lists(texts, max_size=9))
