@@ -87,7 +87,7 @@ def _approved(night: Night, service: str, kind: str, alerts: tuple[Alert, ...]) 
     records.investigations.save(
         Investigation(
             id=records.investigations.new_id(), subject=subject, incident="INC-1", channel="C0SRE", started_at=now
-        )  # fmt: skip
+        )
     )
     card: dict[str, Any] = {"key": "INC-1/card", "channel": "C0SRE", "view": {"text": "Card."}}
     records.outbox.put(Message.model_validate(card))
