@@ -7,7 +7,20 @@ from datetime import datetime
 from typing import Literal
 
 from blocks.approval import names, what
-from blocks.parts import Line, Part, as_text, bold, clock, code, escape, mention, message, rich, text, user
+from blocks.parts import (
+    Line,
+    Part,
+    as_text,
+    bold,
+    clock,
+    code,
+    escape,
+    mention,
+    message,
+    rich,
+    text,
+    user,
+)
 from core.outbox import View
 from core.remediation import Remediation, State
 from core.settings import Approvers
