@@ -8,6 +8,7 @@ from typing import Literal
 
 from blocks.approval import names, what
 from blocks.parts import (
+    FALLBACK_CHARS,
     Line,
     Part,
     as_text,
@@ -64,9 +65,19 @@ def clicked_view(
         code = past(remediation) or "not_ready"
     line = [*_line(code, remediation, now, approvers), *(text(f" {reason}", 250) for reason in why[:3])]
     about = [bold(f"{remediation.id}: {what(remediation)}", 300)]
-    said = "".join(map(_spoken, line)).strip()
+    said = _sentence(line).strip()
     drawn = message("", [rich(line, about)])
     return drawn.model_copy(update={"text": said if said.endswith((".", "!", "?", "…")) else f"{said}."})
+
+
+def _sentence(line: Line) -> str:
+    """The line as markup, cut between its parts where it is too long."""
+    said = ""
+    for part in map(_spoken, line):
+        if len(said) + len(part) >= FALLBACK_CHARS:
+            return f"{said}…"
+        said += part
+    return said
 
 
 def _spoken(part: Part) -> str:
