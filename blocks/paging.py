@@ -84,7 +84,8 @@ def _line(change: Change, several: bool, links: Mapping[int, str], now: datetime
         yield text(" ")
     yield from _said(change)
     for position, person in enumerate(change.to):
-        yield text(", " if position else "")
+        if position:
+            yield text(", ")
         yield _called(person)
 
 

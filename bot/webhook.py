@@ -50,5 +50,5 @@ def _kept(event: Event, records: Records) -> Taken:
         log.info("event_of_unknown_type", type=event.type)
         return Taken("unknown" if held == "new" else "repeated")
     if held != "done":  # one that was kept and perhaps never queued is queued again
-        records.queues.enqueue("notify", TAKE_EVENT, event.id, front=True, once=True)
+        records.queues.enqueue("notify", TAKE_EVENT, event.id, once=True)
     return Taken("received" if held == "new" else "repeated")

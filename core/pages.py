@@ -9,7 +9,7 @@ from typing import Literal
 import redis
 
 from core.errors import Conflict
-from core.page import Change, Choice, Event, OnCall, Wish
+from core.page import Change, Choice, Event, OnCall, Page, Wish
 from core.paging import KEPT_S
 from core.redis import as_text
 from core.stores import PREFIX, Table
@@ -54,6 +54,15 @@ class Pages:
         """Ids of those that came before then and were not taken."""
         ids = self._redis.zrangebyscore(PREFIX + "events-waiting", "-inf", before.timestamp())
         return tuple(as_text(raw) for raw in ids)
+
+    def keep_page(self, page: Page) -> None:
+        """Remember how an incident of PagerDuty stood last, also when none of ours belongs to it: what comes late about
+        it must not begin it anew."""
+        self._redis.set(f"{PREFIX}page-state:{page.id}", page.model_dump_json(), ex=_OWN_S)
+
+    def page(self, page_id: str) -> Page | None:
+        raw = self._redis.get(f"{PREFIX}page-state:{page_id}")
+        return Page.model_validate_json(as_text(raw)) if raw else None
 
     # Wishes
 
@@ -108,7 +117,7 @@ class Pages:
     def changes(self, incident_id: str, part: str | None = None) -> tuple[Change, ...]:
         """Oldest first; those of one message, or all."""
         raw = self._redis.hvals(f"{PREFIX}changes-of:{incident_id}")
-        found = sorted((Change.model_validate_json(one) for one in raw), key=lambda change: (change.at, change.id))
+        found = sorted((Change.model_validate_json(one) for one in raw), key=_in_order)
         return tuple(c for c in found if part is None or str(int(c.at.timestamp()) // _FOLDED_S) == part)
 
     # Who is on call, and who can be paged
@@ -156,6 +165,11 @@ class Pages:
 
 def is_fresh(found: OnCall, now: datetime, within_s: float) -> bool:
     return (now - found.read_at).total_seconds() <= within_s
+
+
+def _in_order(change: Change) -> tuple[datetime, int, str]:
+    """Of two changes of one moment the beginning comes first and the end last."""
+    return change.at, {"triggered": 0, "resolved": 2}.get(change.kind, 1), change.id
 
 
 def _same(change: Change, held: Change) -> bool:

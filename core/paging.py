@@ -150,8 +150,9 @@ def page_after(held: Page | None, event: Event, read: Page | None = None) -> Pag
     )  # fmt: skip
 
 
-def _stamp(page: Page) -> tuple[Moment, str]:
-    return page.as_of, page.as_of_event
+def _stamp(page: Page) -> tuple[Moment, int, str]:
+    """Of two states of one moment the later in an incident's life counts."""
+    return page.as_of, ("triggered", "acknowledged", "resolved").index(page.status), page.as_of_event
 
 
 def dedup_claim(key: str) -> str:
@@ -160,5 +161,10 @@ def dedup_claim(key: str) -> str:
 
 
 def page_claim(page_id: str) -> str:
-    """The claim under which an incident of PagerDuty is found again."""
+    """The claim under which the incident of a page is found, also when it is over."""
+    return f"page:{page_id}"
+
+
+def page_set(page_id: str) -> str:
+    """The key of the alerts that a page brings."""
     return f"pagerduty:{page_id}"

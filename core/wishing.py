@@ -21,7 +21,7 @@ def wish(wanted: Wish, records: Records) -> bool:
 def send_soon(key: str, records: Records, delay_s: float = 0) -> None:
     """Have a wish looked at, now or later."""
     records.redis.set(_lease(key), 1, ex=int(delay_s) + _LEASE_S)
-    records.queues.enqueue("notify", TELL_PAGERDUTY, key, delay_s=delay_s)
+    records.queues.enqueue("notify", TELL_PAGERDUTY, key, delay_s=delay_s, front=True)  # somebody pages until then
 
 
 def send_forgotten(records: Records) -> None:

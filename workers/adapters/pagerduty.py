@@ -86,7 +86,7 @@ class PagerDutyAdapter:
             with contextlib.suppress(Absent):  # gone; the doctor says so
                 policies[name] = str(self._service(service_id)["escalation_policy"]["id"])
         wanted = sorted(set(policies.values()))
-        entries = list(self._oncalls(wanted, now, now + _AHEAD)) if wanted else []
+        entries = list(self._oncalls(wanted, (now, now + _AHEAD))) if wanted else []
         return tuple(
             _on_call(name, [e for e in entries if e["escalation_policy"]["id"] == policy], now)
             for name, policy in policies.items()
@@ -149,9 +149,8 @@ class PagerDutyAdapter:
     def _next_level(self, page_id: str) -> int:
         """The level after the one whose people have it now. PagerDuty does not say which that is."""
         raw = self._ask("GET", f"incidents/{page_id}")["incident"]
-        now = datetime.now(UTC)
         levels: dict[int, set[str]] = {}
-        for entry in self._oncalls([raw["escalation_policy"]["id"]], now, now + timedelta(seconds=1)):
+        for entry in self._oncalls([raw["escalation_policy"]["id"]]):
             levels.setdefault(int(entry["escalation_level"]), set()).add(str(entry["user"]["id"]))
         have = {str(each["assignee"]["id"]) for each in raw.get("assignments") or ()}
         exact = [level for level in sorted(levels) if levels[level] == have]
@@ -162,11 +161,11 @@ class PagerDutyAdapter:
             raise Refused("PagerDuty has no further level to escalate to", "last_level")
         return above[0]
 
-    def _oncalls(self, policies: list[str], since: datetime, until: datetime) -> Iterator[_Json]:
-        query = {
-            "escalation_policy_ids": policies, "include": ["users"], "time_zone": "UTC",
-            "since": since.isoformat(), "until": until.isoformat(),
-        }  # fmt: skip
+    def _oncalls(self, policies: list[str], span: tuple[datetime, datetime] | None = None) -> Iterator[_Json]:
+        """All levels, in a span of time or at this moment."""
+        query: _Json = {"escalation_policy_ids": policies, "include": ["users"], "time_zone": "UTC"}
+        if span:
+            query |= {"since": span[0].isoformat(), "until": span[1].isoformat()}
         return self._all("oncalls", query, "oncalls")
 
     def _service(self, service_id: str) -> _Json:

@@ -16,7 +16,7 @@ from core.log import get_logger
 from core.opening import note, show_soon
 from core.outbox import Message
 from core.page import Change, Event, Page
-from core.paging import dedup_claim, page_after, page_claim
+from core.paging import dedup_claim, page_after, page_claim, page_set
 from core.records import Records
 from core.settling import resolve
 from workers.loop.shown import card_key, put
@@ -51,18 +51,20 @@ def _take(event: Event, world: World) -> None:
     if event.agent:
         event = event.model_copy(update={"agent": introduced(event.agent, world)})
     incident = holder(event.page_id, records)
-    held = page_of(incident, event.page_id) if incident else None
+    known = page_of(incident, event.page_id) if incident else None
+    held = known or records.pages.page(event.page_id)
     page = page_after(held, event, None if event.page or held else _read(event, world))
     if page is None:
         return
     page = introduced_all(page, world)
+    records.pages.keep_page(page)
     if page.is_open and (incident is None or (not incident.is_open and event.type in _OPENS)):
         incident = _placed(page, world)
     if incident is None:  # it ended before anybody here heard of it
         records.book.count(records.now(), {"pages_over_unknown": 1})
         return
     incident = keep(incident, page, records)
-    if held is None:
+    if known is None:
         note_diagnosis(incident, records)
     if not (records.pages.is_own(event.thing) or _is_ours(event, page, records)):
         tell(incident, _change(event, page, world), records)
@@ -114,7 +116,7 @@ def ended(incident: Incident, page: Page, by: str | None, records: Records) -> N
     """Ours ends when a person ended the last of its pages. What monitoring ended is over once its alerts are quiet."""
     if page.is_open or not incident.is_open:
         return
-    arrival_key = page_claim(page.id)
+    arrival_key = page_set(page.id)
     mine = _own_alerts(incident, page, records)
     if mine:
         over = tuple(a.model_copy(update={"status": "resolved", "ends_at": records.now()}) for a in mine)
@@ -151,7 +153,7 @@ def _placed(page: Page, world: World) -> Incident | None:
         cluster = where_of(alerts, told, records.settings.config)
         incident = _of_alert(alerts, cluster, records) or find_or_open(
             records,
-            Arrival("pagerduty", page_claim(page.id), alerts, cluster=cluster,
+            Arrival("pagerduty", page_set(page.id), alerts, cluster=cluster,
                     aliases=(dedup_claim(page.key),) if page.key else ()),
         )  # fmt: skip
     if incident:
@@ -188,7 +190,7 @@ def _claim(key: str, incident_id: str, records: Records) -> None:
 
 def _own_alerts(incident: Incident, page: Page, records: Records) -> list[Alert]:
     """Those that came with the page alone, and fire."""
-    own = Arrival("pagerduty", page_claim(page.id), ()).id
+    own = Arrival("pagerduty", page_set(page.id), ()).id
     prints = {
         *records.book.firing_of(incident.id, own),
         stand_in(page, records.settings.config, page.as_of).fingerprint,
