@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 
 from blocks.parts import as_text
 from core.incident import Incident
+from core.outbox import Message
 from core.records import Records
 from core.settings import Approvers, Channels, Config, Service
 from sandbox.clock import Clock
@@ -32,6 +33,10 @@ from workers.world import Outside, World, use
 OURS = {"take_event", "tell_pagerduty", "note_message", "show_incident", "read_on_call"}
 KEY = '{}:{alertname="HighErrors"}'  # of tests.unit.core.test_intake
 Json = dict[str, Any]
+
+
+def _linked(card: Message) -> Message:
+    return card.model_copy(update={"permalink": "https://shop.slack.test/archives/C0SHOP/p1"})
 
 
 def no_outside() -> Outside:
@@ -113,11 +118,33 @@ class Night:
 
     def posted(self) -> str:
         """Bring the card to Slack as it stands; its ts."""
+        records, channel = self.records, str(self.incident.channel)
         self.card()
-        jobs.deliver(f"{self.incident.id}/card")
+        records.outbox.update(f"{self.incident.id}/card", _linked)  # its menu comes with the link
         self.card()
-        jobs.deliver(f"{self.incident.id}/card")
-        return str(self.incident.thread_ts)
+        card = records.outbox.get(f"{self.incident.id}/card")
+        said = {
+            "channel": channel, "text": card.view.text, "blocks": list(card.view.blocks),
+            "metadata": {"event_type": "sre_bot_message", "event_payload": {"key": card.key}},
+        }  # fmt: skip
+        ts = self._post(said)
+        records.outbox.update(card.key, lambda m: m.model_copy(update={"ts": ts}))
+        records.incidents.bind_thread(channel, ts, self.incident.id)
+        records.incidents.update(self.incident.id, lambda i: i.model_copy(update={"thread_ts": ts}))
+        return ts
+
+    def _post(self, said: Json) -> str:
+        server = self.face.slack.server
+        headers = {"Authorization": f"Bearer {server.bot_token}"}
+        answer = requests.post(f"{server.url}chat.postMessage", json=said, headers=headers, timeout=5).json()
+        assert answer["ok"], answer
+        return str(answer["ts"])
+
+    def modal(self) -> Any:
+        """The form that was opened last."""
+        views = self.face.slack.server.workspace.views
+        self.face.slack.wait_for(lambda: len(views) > 0)
+        return list(views.values())[-1]
 
     def told(self, user: str) -> str:
         """The newest word that only this person sees."""

@@ -120,8 +120,10 @@ class _Errand:
         held = page_of(self.incident, page.id)
         newest = held if held and _is_behind(page, held) else page
         self.incident = keep(self.incident, newest, self.records)
-        to = newest.assigned if kind == "escalated" else ()
-        change = Change(id=f"wish:{self.wish.key}", kind=kind, number=page.number, at=self.records.now(), by=by, to=to)
+        to = newest.assigned if kind in ("escalated", "triggered") else ()
+        # It follows what is known, whatever the clocks say.
+        at = max((self.records.now(), *(change.at for change in self.records.pages.changes(self.incident.id))))
+        change = Change(id=f"wish:{self.wish.key}", kind=kind, number=page.number, at=at, by=by, to=to)
         tell(self.incident, change, self.records)
         ended(self.incident, newest, by.slack or by.name, self.records)
 

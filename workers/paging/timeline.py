@@ -12,6 +12,7 @@ from core.log import get_logger
 from core.mask import mask
 from core.page import Wish
 from core.wishing import wish
+from workers.paging.people import person_for
 from workers.ports import Said
 from workers.world import World
 
@@ -54,14 +55,16 @@ def note_message(channel: str, ts: str, user: str, world: World) -> None:
 
 def _told(said: Said, ts: str, world: World) -> str:
     when = datetime.fromtimestamp(float(ts), UTC)
-    who = "sre-bot" if said.key else f"@{said.user}" if said.user else "somebody"
-    known = world.records.pages.known_as(f"person:{said.user}")
-    if known:
-        from core.page import Person
-
-        who = Person.model_validate_json(known).name
+    who = "sre-bot" if said.key else _name(said.user, world)
     words = html.unescape(_LINK.sub(_plain, said.text))
     return f"{when:%H:%M} UTC, {who} in Slack: {mask(words, world.records.settings.secrets())}"[:_LONGEST]
+
+
+def _name(user: str, world: World) -> str:
+    try:
+        return person_for(user, world).name if user else "somebody"
+    except SreError:
+        return "somebody"
 
 
 def _plain(found: re.Match[str]) -> str:
