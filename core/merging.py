@@ -9,6 +9,7 @@ from core.folding import telling
 from core.incident import Incident
 from core.labels import worst
 from core.opening import described, note, services_of, severity_of_all, show_soon, start
+from core.page import Page
 from core.records import Records
 from core.redis import as_text
 
@@ -122,11 +123,18 @@ def _recount(incident_id: str, records: Records, absorbed: Incident | None = Non
                 "alerts": alerts, "truncated_alerts": max(total - len(alerts), 0) + incident.left_out, "groups": groups,
                 "firing_alerts": firing, "severity": severity,
                 "services": tuple(concern.traces)[:50] if concern else incident.services,
+                "pages": _pages(incident, absorbed),
                 "quiet_since": None if firing or not total else incident.quiet_since or records.now(),
             }
         )  # fmt: skip
 
     return records.incidents.update(incident_id, change)
+
+
+def _pages(incident: Incident, absorbed: Incident | None) -> tuple[Page, ...]:
+    """Of both, each once."""
+    both = {page.id: page for held in (absorbed, incident) if held for page in held.pages}
+    return tuple(sorted(both.values(), key=lambda page: page.number))
 
 
 def _rewrite_concerns(old_id: str, new_id: str, cluster: str, keys: set[str], records: Records) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from core.entitled import nobody
-from core.errors import Refused, SreError
-from core.model import Model
+from core.errors import Absent, Refused, SreError
+from core.model import Model, utc_now
 from core.settings import Settings
-from workers.adapters.slack import web_client
+from workers.adapters.pagerduty import PagerDutyAdapter
+from workers.adapters.slack import SlackAdapter, web_client
 
 State = Literal["ok", "warn", "fail"]
 NEEDED_SCOPES = frozenset(
@@ -47,7 +48,7 @@ def checkup(settings: Settings) -> Iterator[Check]:
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Check]]], ...] = (
         ("Redis", _redis), ("policies", _policies), ("memory", _memory), ("Slack", _slack), ("Kubernetes", _kubernetes),
         ("Prometheus", _prometheus), ("Alertmanager", _alertmanager), ("webhook", _webhook), ("Claude", _claude),
-        ("approvers", _approvers), ("operator", _operator),
+        ("PagerDuty", _pagerduty), ("approvers", _approvers), ("operator", _operator),
     )  # fmt: skip
     for name, check in checks:
         try:
@@ -180,6 +181,64 @@ def _claude(settings: Settings) -> Iterator[Check]:
     yield Check(name="Claude", state="ok", says=f"{settings.model} answers")
 
 
+def _pagerduty(settings: Settings) -> Iterator[Check]:
+    """Whether it can be told and heard, in whose name the bot acts there, and whether the catalogue's services exist."""
+    if not settings.pagerduty_api_key:
+        yield Check(name="PagerDuty", state="ok", says="not connected (PAGERDUTY_API_KEY): nobody is paged by the bot, "
+                    "and who is on call is not known.")  # fmt: skip
+    else:
+        yield from _pagerduty_account(settings)
+    if settings.pagerduty_webhook_secret:
+        yield Check(name="PagerDuty webhook", state="ok", says="POST /webhooks/pagerduty wants PagerDuty's signature")
+    elif settings.pagerduty_api_key:
+        yield Check(name="PagerDuty webhook", state="warn", says="refuses every event until PAGERDUTY_WEBHOOK_SECRET "
+                    "is set, so what happens in PagerDuty is not seen here (docs/pagerduty.md).")  # fmt: skip
+
+
+def _pagerduty_account(settings: Settings) -> Iterator[Check]:
+    pagerduty = PagerDutyAdapter(settings)
+    pagerduty.check()
+    yield Check(name="PagerDuty", state="ok", says="answers")
+    address = settings.pagerduty_from
+    if address is None:
+        yield Check(name="PagerDuty", state="warn", says="set PAGERDUTY_FROM to the e-mail address of a PagerDuty "
+                    "user: the bot writes notes in that name.")  # fmt: skip
+    elif pagerduty.user_by_email(address) is None:
+        yield Check(name="PagerDuty", state="fail", says=f"knows no user {address}; correct PAGERDUTY_FROM.")
+    known = {name: s.pagerduty for name, s in settings.config.services.items() if s.pagerduty}
+    if not known:
+        yield Check(name="PagerDuty", state="warn", says="no service has services.….pagerduty in SRE_CONFIG, so its "
+                    "incidents go to the channel for everything, and nobody is known to be on call.")  # fmt: skip
+    for name, service_id in known.items():
+        try:
+            pagerduty.service_name(service_id)
+        except Absent:
+            yield Check(name="PagerDuty", state="fail", says=f"has no service {service_id}; correct "
+                        f"services.{name}.pagerduty.")  # fmt: skip
+
+
+def _on_call_approves(settings: Settings) -> Check:
+    """Whether "whoever is on call" means somebody: PagerDuty says who, Slack says who they are here."""
+    name, known = "approvers on call", {n: s.pagerduty for n, s in settings.config.services.items() if s.pagerduty}
+    if not settings.pagerduty_api_key or not known:
+        return Check(name=name, state="fail", says="on_call entitles nobody, since who is on call is not known: set "
+                     "PAGERDUTY_API_KEY, and services.….pagerduty in SRE_CONFIG.")  # fmt: skip
+    people = {shift.who.id: shift.who for found in PagerDutyAdapter(settings).on_call(known, utc_now())
+              for shift in found.now}  # fmt: skip
+    if not people:
+        return Check(name=name, state="warn", says="nobody is on call now in PagerDuty, so nobody is entitled by it.")
+    slack = SlackAdapter(settings)
+    try:
+        strangers = [who.name for who in people.values() if not (who.email and slack.user_by_email(who.email))]
+    except Refused as error:
+        return Check(name=name, state="fail", says=f"who is on call cannot be told in Slack ({error.code}); add the "
+                     "optional scope users:read.email and reinstall the app.")  # fmt: skip
+    if strangers:
+        return Check(name=name, state="warn", says=f"{', '.join(strangers)} cannot be found in Slack by the e-mail "
+                     "address that PagerDuty has, and so cannot approve.")  # fmt: skip
+    return Check(name=name, state="ok", says=f"now {', '.join(who.name for who in people.values())}")
+
+
 def _operator(settings: Settings) -> Iterator[Check]:
     """Whether there is somebody to repair, and not with more power than that takes."""
     clusters = settings.config.clusters
@@ -227,8 +286,7 @@ def _approvers(settings: Settings) -> Iterator[Check]:
         return
     yield Check(name="approvers", state="ok", says=f"mode {settings.config.autonomy.mode}")
     if who.on_call:
-        yield Check(name="approvers", state="warn", says="on_call entitles nobody yet, since who is on call is not "
-                    "read; name approvers.groups or approvers.users as well.")  # fmt: skip
+        yield _on_call_approves(settings)
     if who.groups and settings.slack_bot_token:
         web = web_client(settings)
         for group in who.groups:

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from core.settings import Approvers, Autonomy, Config, Settings, load_settings
+from core.settings import Approvers, Autonomy, Config, Service, Settings, load_settings
 from sandbox.company import Company, running
 from sandbox.kubernetes import access
+from sandbox.pagerduty.server import running as pagerduty_running
 from sandbox.slack import App, SlackServer, run_in_thread
 from sandbox.slack.app import EVERY_SCOPE
 from sandbox.slack.model import Group
 from sandbox.slack.state import MARIA, ON_CALL
-from workers.checkup import Check, _approvers, _operator
+from workers.checkup import Check, _approvers, _operator, _pagerduty
 
 
 def said(checks: Iterator[Check]) -> list[tuple[str, str, str]]:
@@ -33,10 +34,52 @@ def test_with_nobody_configured_nothing_can_be_approved(tmp_path: Path) -> None:
     ]
 
 
-def test_who_counts_on_the_schedule_is_told_that_it_entitles_nobody_yet(tmp_path: Path) -> None:
+def test_on_call_without_pagerduty_entitles_nobody(tmp_path: Path) -> None:
     found = said(_approvers(settings_with(tmp_path, approvers=Approvers(on_call=True))))
-    assert [state for _, state, _ in found] == ["ok", "warn"]
-    assert found[1][2].startswith("on_call entitles nobody yet")
+    assert [(name, state) for name, state, _ in found] == [("approvers", "ok"), ("approvers on call", "fail")]
+    assert found[1][2].startswith("on_call entitles nobody")
+
+
+@pytest.fixture
+def paged(tmp_path: Path) -> Iterator[tuple[Settings, SlackServer]]:
+    """Settings with a Slack and a PagerDuty, and that Slack."""
+    with pagerduty_running() as pagerduty, run_in_thread(SlackServer()) as slack:
+        services = {"checkout": Service(pagerduty=pagerduty.account.service("checkout").id)}
+        config = Config(services=services, approvers=Approvers(on_call=True))
+        server = slack.server
+        found = load_settings({**pagerduty.environment(), "SRE_DATA_DIR": str(tmp_path)})
+        token = SecretStr(server.bot_token)
+        yield found.model_copy(update={"config": config, "slack_bot_token": token, "slack_api_url": server.url}), server
+
+
+def test_who_is_on_call_is_named(paged: tuple[Settings, SlackServer]) -> None:
+    settings, _ = paged
+    found = said(_approvers(settings))
+    assert found[-1][:2] == ("approvers on call", "ok")
+    assert found[-1][2].startswith("now ")
+    assert [state for _, state, _ in said(_pagerduty(settings))] == ["ok", "ok"]
+
+
+def test_who_is_on_call_and_unknown_in_slack_is_named(paged: tuple[Settings, SlackServer]) -> None:
+    settings, server = paged
+    server.workspace.users.clear()
+    found = said(_approvers(settings))[-1]
+    assert found[1] == "warn"
+    assert "cannot be found in Slack by the e-mail address" in found[2]
+
+
+def test_what_is_wrong_with_pagerduty_is_named(paged: tuple[Settings, SlackServer]) -> None:
+    settings, _ = paged
+    wrong = settings.model_copy(
+        update={"config": Config(services={"checkout": Service(pagerduty="PGONE")}), "pagerduty_from": "x@example.com",
+                "pagerduty_webhook_secret": None}
+    )  # fmt: skip
+    assert [(state, says) for _, state, says in said(_pagerduty(wrong))][1:] == [
+        ("fail", "knows no user x@example.com; correct PAGERDUTY_FROM."),
+        ("fail", "has no service PGONE; correct services.checkout.pagerduty."),
+        ("warn", "refuses every event until PAGERDUTY_WEBHOOK_SECRET is set, so what happens in PagerDuty is not seen "
+                 "here (docs/pagerduty.md)."),
+    ]  # fmt: skip
 
 
 def test_each_approver_group_is_looked_up(tmp_path: Path) -> None:
