@@ -167,8 +167,9 @@ def _same_deploy(seen: Scene) -> Iterator[Match]:
     if not rule.enabled:
         return
     for incident, held in seen.open.items():
+        rolled_out = [(name, trace) for name, trace in sorted(held.traces.items()) if trace.release]
         for name, new in sorted(seen.new.traces.items()):
-            for other, old in sorted(held.traces.items()):
+            for other, old in rolled_out if new.release else ():
                 fresh = all(t.release and 0 <= t.first - t.rolled_out <= rule.within_s for t in (new, old))
                 if fresh and new.release == old.release and abs(new.rolled_out - old.rolled_out) <= rule.together_s:
                     gap = _gap(new, old)
@@ -183,8 +184,9 @@ def _neighbours(seen: Scene) -> Iterator[Match]:
     if not rule.enabled:
         return
     for incident, held in seen.open.items():
+        known = [(name, trace) for name, trace in sorted(held.traces.items()) if name in seen.graph.calls]
         for name, new in sorted(seen.new.traces.items()):
-            for other, old in sorted(held.traces.items()):
+            for other, old in known if name in seen.graph.calls else ():
                 gap = _gap(new, old)
                 if gap > rule.within_s or name == other:
                     continue
