@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from blocks.command import LABELS, card_order, crew
 from blocks.grouping import more_menu
 from blocks.paging import Paging, menu_choices, page_buttons, page_line
 from blocks.parts import (
@@ -49,19 +50,29 @@ def card_view(
     title = [
         text(f"{mark} "), bold(f"{incident.id} · {incident.title}", 250), text(f" · {incident.severity} · {words}"),
     ]  # fmt: skip
-    lines: list[Line] = [title, list(_place_and_time(incident, now))]
+    lines: list[Line] = [title, [*_place_and_time(incident, now), *crew(incident)]]
     if paged := page_line(incident, paging, now):
         lines.append(paged)
     if incident.headline:
         lines.append(spoken(incident.headline, 400))
     blocks: list[Block] = [rich(*lines, *_notes(incident, now))]
     if thread_url:
-        menu = [more_menu(incident, menu_choices(incident, paging))] if incident.is_open else []
-        acts = page_buttons(incident, paging)
-        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url), *acts, *menu))
+        blocks.append(buttons(button("Open thread", OPEN_THREAD, url=thread_url), *_acts(incident, paging)))
     since = f"since {utc(began(incident), now)}" if incident.is_open else f"after {ago(_lasted(incident, now))}"
     headline = f" {incident.headline}" if incident.headline else ""
     return message(f"{incident.id}, {incident.severity}: {incident.title}: {words}, {since}.{headline}", blocks)
+
+
+def _acts(incident: Incident, paging: Paging) -> Iterator[Part]:
+    """At most three buttons and the ⋯: what is wanted next, and the rest below it or behind More."""
+    if incident.merged_into:
+        return
+    pages = page_buttons(incident, paging)
+    yield from pages[:1]
+    yield card_order(incident)
+    yield from pages[1:][-1:]  # with three, Resolve is behind More: nobody ends what nobody has yet
+    first = [("catch_up", LABELS["catch_up"])]
+    yield more_menu(incident, first, menu_choices(incident, paging) if incident.is_open else ())
 
 
 def _notes(incident: Incident, now: datetime) -> Iterator[Line]:

@@ -27,12 +27,13 @@ from core.incident import Alert, Incident, Joined
 from core.outbox import View
 
 MORE = "incident_more"  # the card's ⋯
-ALERTS, MERGE = "alerts", "merge"  # its choices
+ALERTS, MERGE, EVERYTHING = "alerts", "merge", "more"  # its choices
 SPLIT = "split_off"
 MERGE_MODAL = "merge_incidents"
 ALERTS_MODAL = "alerts_of_incident"
 MERGE_BLOCK, MERGE_CHOICE = "into", "incident"
 
+_MOST_OPTIONS = 5  # of Slack's overflow menu
 _FEW = 8  # joins that are told one by one; of more, the first of each reason
 _OF_EACH = 3
 _MOST_SETS = 40  # in the modal, newest first
@@ -44,9 +45,15 @@ _RULES = {
 }  # fmt: skip
 
 
-def more_menu(incident: Incident, first: Sequence[tuple[str, str]] = ()) -> Part:
-    """The card's ⋯: the choices that come first, and what can be done with alerts. Slack shows five at most."""
-    choices = [*first, (ALERTS, "Alerts, and why they are here"), (MERGE, "Merge into another incident")]
+def more_menu(
+    incident: Incident, first: Sequence[tuple[str, str]] = (), others: Sequence[tuple[str, str]] = ()
+) -> Part:
+    """The card's ⋯: what comes first, what can be done with alerts, and of the others what fits; More… has all."""
+    merge = [(MERGE, "Merge into another incident")] if incident.is_open else []
+    alerts = (ALERTS, "Alerts, and why they are here")
+    *urgent, last = others or [("", "")]
+    middle = [*urgent, *merge, last] if last[0] else merge
+    choices = [*[*first, alerts, *middle][: _MOST_OPTIONS - 1], (EVERYTHING, "More…")]
     options = [
         {"text": {"type": "plain_text", "text": label}, "value": f"{choice}:{incident.id}"} for choice, label in choices
     ]

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import redis
 
+from blocks.command import ORDER, told_form
 from blocks.forms import REASON_BLOCK, REJECT_MODAL
+from blocks.parts import rich, text
 from blocks.replies import reply
 from core.errors import SreError
 from core.log import get_logger
@@ -102,6 +104,11 @@ class Answering:
             return BoltResponse(status=200, body={"response_type": "ephemeral", "text": view.text})
         if body.get("type") == "view_submission" and body["view"].get("callback_id") == REJECT_MODAL:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": {REASON_BLOCK: view.text}})
+        if body.get("view") and str(body["view"].get("callback_id")).startswith(ORDER):
+            modal = told_form("Nothing was done", [rich([text(view.text)])])
+            if body.get("type") == "view_submission":
+                return BoltResponse(status=200, body={"response_action": "update", "view": modal})
+            self.later(lambda: self.client.views_update(view_id=body["view"]["id"], view=modal))
         if body.get("response_url"):
             self.say(view, place_of(body))
         return BoltResponse(status=status, body="")

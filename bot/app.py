@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocks.approval import APPROVE, DETAILS, REJECT
 from blocks.card import OPEN_THREAD
+from blocks.command import INCIDENT_MENU, ORDER, told_form
 from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.forms import REJECT_MODAL
@@ -22,12 +23,15 @@ from blocks.replies import reply
 from bot.answering import Answering, Body, Place, place_of
 from bot.approvals import on_approve, on_details, on_reject, on_rejected
 from bot.buttons import evidence_page, on_feedback
+from bot.commanding import ask_what_fixed_it, on_choice, on_form, on_incident_menu, on_order, reply_blocks
 from bot.grouping import on_merge, on_more, on_split
 from bot.membership import slack_groups
 from bot.mentions import INVESTIGATE_THIS, on_investigate_this, on_mention, on_stop
 from bot.paging import on_note, on_page, on_page_button, on_reaction
+from bot.presence import slack_absence
 from bot.slash import Command, answer
 from core.errors import NotFound
+from core.outbox import View
 from core.records import Records
 
 if TYPE_CHECKING:
@@ -57,6 +61,7 @@ def build_app(records: Records, answering: Answering) -> App:
     )  # fmt: skip
     _listen(app, records, answering)
     _listen_to_grouping(app, records, answering)
+    _listen_to_orders(app, records, answering)
     _listen_to_paging(app, records, answering)
     _listen_to_cards(app, records, answering)
     app.error(answering.apologise)
@@ -65,6 +70,7 @@ def build_app(records: Records, answering: Answering) -> App:
 
 def _listen(app: App, records: Records, answering: Answering) -> None:
     groups_of = slack_groups(records.settings, answering.after)
+    absent = slack_absence(records.settings)
 
     @app.command(COMMAND)
     def on_command(ack: Ack, body: Body) -> None:
@@ -77,7 +83,7 @@ def _listen(app: App, records: Records, answering: Answering) -> None:
 
     def hear(body: Body) -> None:
         event = body["event"]
-        told = on_mention(body, records, groups_of)
+        told = on_mention(body, records, groups_of, absent)
         if told:
             thread_ts = event.get("thread_ts") or event.get("ts")
             answering.say(told, Place(event["user"], event["channel"], thread_ts, response_url=None))
@@ -121,12 +127,42 @@ def _listen(app: App, records: Records, answering: Answering) -> None:
         answering.later(lambda: answering.client.views_update(view_id=body["view"]["id"], view=modal))
 
 
+def _listen_to_orders(app: App, records: Records, answering: Answering) -> None:
+    """How people run an incident: buttons, forms, and the shortcut on messages."""
+    absent = slack_absence(records.settings)
+
+    @app.action(re.compile(rf"{ORDER}:"))
+    def ordered(ack: Ack, body: Body) -> None:
+        found = on_order(body, place_of(body), records)
+        ack()
+        view = body.get("view")
+        if view is None:
+            answering.show(found, body["trigger_id"], place_of(body))
+            return
+        shown = told_form(view["title"]["text"], reply_blocks(found)) if isinstance(found, View) else found
+        answering.later(lambda: answering.client.views_update(view_id=view["id"], view=shown))
+
+    @app.view(re.compile(rf"{ORDER}:"))
+    def submitted(ack: Ack, body: Body) -> None:
+        found = on_form(body, records, absent)
+        if "type" in found:
+            ack(response_action="update", view=found)
+        else:
+            ack(response_action="errors", errors=found)
+
+    @app.shortcut(INCIDENT_MENU)
+    def menu(ack: Ack, body: Body) -> None:
+        found = on_incident_menu(body, place_of(body), records)
+        ack()
+        answering.show(found, body["trigger_id"], place_of(body))
+
+
 def _listen_to_grouping(app: App, records: Records, answering: Answering) -> None:
     """The card's menu: which alerts, splitting off, merging."""
 
     @app.action(MORE)
     def more(ack: Ack, body: Body) -> None:
-        found = on_more(body, place_of(body), records)
+        found = on_choice(body, place_of(body), records) or on_more(body, place_of(body), records)
         ack()
         answering.show(found, body["trigger_id"], place_of(body))
 
@@ -146,8 +182,10 @@ def _listen_to_paging(app: App, records: Records, answering: Answering) -> None:
 
     def press(ack: Ack, body: Body) -> None:
         view = on_page_button(body, place_of(body), records)
+        ends = body["actions"][0]["action_id"] == RESOLVE and view is None
+        asks = ask_what_fixed_it(body["actions"][0]["value"], place_of(body), records) if ends else None
         ack()
-        answering.say(view, place_of(body))
+        answering.show(asks, body["trigger_id"], place_of(body)) if asks else answering.say(view, place_of(body))
 
     for action in (ACKNOWLEDGE, RESOLVE, ESCALATE):
         app.action(action)(press)

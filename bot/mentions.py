@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.replies import help_view, reply
+from bot.answering import Place
+from bot.commanding import Absent
 from bot.membership import GroupsOf
 from bot.slash import CONTROLS, Command, answer
+from bot.spoken import on_said
 from bot.words import LONGEST, of_message, plain
 from core.outbox import View
 from core.queues import ANSWER
@@ -19,7 +22,7 @@ _AT_ONCE = {"help", "status", *CONTROLS}  # commands that are answered at once, 
 _SPOKEN = {None, "file_share"}  # other subtypes are edits, joins, other bots
 
 
-def on_mention(body: dict[str, Any], records: Records, groups_of: GroupsOf) -> View | None:
+def on_mention(body: dict[str, Any], records: Records, groups_of: GroupsOf, absent: Absent) -> View | None:
     """Save a mention or direct message and have it answered in its thread; an incident's thread gives its context.
 
     Safe to repeat: the event's id is the request's. Returns: what to tell its author instead, when there is nothing to
@@ -35,6 +38,9 @@ def on_mention(body: dict[str, Any], records: Records, groups_of: GroupsOf) -> V
         return help_view()
     if text.lower().split()[0] in _AT_ONCE and len(text.split()) <= 2:
         return answer(Command(text, event["user"], body.get("team_id"), event["channel"]), records, groups_of)
+    place = Place(event["user"], event["channel"], event.get("thread_ts") or event["ts"], response_url=None)
+    if ordered := on_said(event["text"], text, place, records, absent, _own_id(body)):
+        return ordered
     if len(text) > LONGEST:
         return reply(
             f"That is longer than {LONGEST:,} characters; say it shorter, or use Investigate this on a message."

@@ -122,7 +122,7 @@ def remember(incident_id: str) -> None:
             id=incident.id,
             title=incident.title,
             text=mask("\n".join([*said, cause.statement if cause else "cause not known"])),
-            outcome=outcome_of(world.records.remediations.of_incident(incident.id)) or over,
+            outcome=outcome_of(world.records.remediations.of_incident(incident.id), incident.command.fix) or over,
             at=incident.opened_at,
         )
     )
@@ -190,6 +190,32 @@ def check_ledger(request_id: str) -> None:
     from workers.anchor import check
 
     check(world.records.requests.get(request_id), world.records, world.slack)
+
+
+def make_room(incident_id: str, user: str) -> None:
+    """Make an incident's own channel, or invite somebody to it. Safe to repeat."""
+    world = current()
+    from workers.adapters.slack_rooms import SlackRooms
+    from workers.incidents.rooms import make_room as make
+
+    if world.slack:
+        make(incident_id, user, world.records, SlackRooms(world.records.settings), world.slack)
+
+
+def similar(request_id: str) -> None:
+    """Tell whoever asked which past incidents are like one."""
+    world = current()
+    from workers.incidents.similar import similar as answer_similar
+
+    answer_similar(world.records.requests.get(request_id), world)
+
+
+def remind() -> None:
+    """Remind of updates that were promised and are due. Safe to repeat."""
+    records = current().records
+    from workers.incidents.remind import remind as send
+
+    send(records)
 
 
 def take_event(event_id: str) -> None:

@@ -17,6 +17,7 @@ LAPSE_EVERY_S = 20  # the countdown shows minutes
 SETTLE_EVERY_S = 10
 LOOK_AROUND_EVERY_S = 60
 ON_CALL_EVERY_S = 60
+REMIND_EVERY_S = 30
 
 
 def keep_time(records: Records) -> None:
@@ -28,6 +29,7 @@ def keep_time(records: Records) -> None:
     clock.register(jobs.settle, "notify", interval=SETTLE_EVERY_S)
     clock.register(jobs.look_around, "investigate", interval=LOOK_AROUND_EVERY_S)
     clock.register(jobs.read_on_call, "investigate", interval=ON_CALL_EVERY_S)
+    clock.register(jobs.remind, "notify", interval=REMIND_EVERY_S)
     clock.start()  # type: ignore[no-untyped-call]
 
 

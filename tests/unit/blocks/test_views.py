@@ -57,9 +57,12 @@ def test_card_tells_a_latecomer_where_things_stand() -> None:
         "prod-eu / shop · since 11:55 UTC (5 min) · 3 alerts",
         "Release 1.8.4 cannot start: CART_URL has no valid port.",
     ]
-    link, menu = actions(view)
+    link, take, menu = actions(view)
     assert (link["action_id"], link["url"]) == (OPEN_THREAD, "https://x.slack.test/archives/C1/p1")
-    assert [option["value"] for option in menu["options"]] == ["again:INC-42", "alerts:INC-42", "merge:INC-42"]
+    assert (take["action_id"], take["text"]["text"]) == ("order:take", "Take command")
+    assert [option["value"] for option in menu["options"]] == [
+        f"{choice}:INC-42" for choice in ("catch_up", "alerts", "merge", "again", "more")
+    ]
     assert view.text == (
         "INC-42, SEV2: checkout answers 7.4 % of requests with 5xx: waiting for a person, since 11:55 UTC. "
         "Release 1.8.4 cannot start: CART_URL has no valid port."
