@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 
 from core.errors import Conflict, NotFound
 from core.folding import telling
-from core.incident import Incident
+from core.incident import Incident, Joined
 from core.labels import worst
 from core.opening import described, note, services_of, severity_of_all, show_soon, start
 from core.page import Page
+from core.paging import dedup_claim, page_claim, page_set
 from core.records import Records
 from core.redis import as_text
 
@@ -58,6 +60,7 @@ def split_locked(incident_id: str, group_id: str, actor: str, records: Records) 
     now, new_id = records.now(), records.incidents.new_id()
     held = records.book.concern(old.id)
     cluster = held.cluster if held else ""
+    pages = tuple(page for page in old.pages if _is_of(page, group, cluster))
     alerts = records.book.move(old.id, new_id, cluster, only=group_id)
     records.book.put_group(new_id, group.model_copy(update={"rule": "split", "why": f"split off from {old.id}",
                                                             "by": actor, "at": now}))  # fmt: skip
@@ -68,11 +71,14 @@ def split_locked(incident_id: str, group_id: str, actor: str, records: Records) 
             id=new_id, severity=severity_of_all(alerts), source=old.source, group_key=old.group_key, opened_at=now,
             alerted_at=now, alerts=telling((), alerts), truncated_alerts=max(len(alerts) - len(telling((), alerts)), 0),
             firing_alerts=firing, services=tuple(services_of(alerts, records.settings.config))[:50],
-            quiet_since=None if firing else now, investigation=records.investigations.new_id(),
+            quiet_since=None if firing else now, investigation=records.investigations.new_id(), pages=pages,
             **described(alerts, records),
         )
     )  # fmt: skip
-    records.incidents.reclaim([group.key], new.id)
+    claims = [claim for page in pages for claim in (page_claim(page.id), dedup_claim(page.key))]
+    records.incidents.reclaim([group.key, *claims], new.id)
+    left = tuple(page for page in old.pages if page not in pages)
+    records.incidents.update(old.id, lambda i: i.model_copy(update={"pages": left}))
     _recount(old.id, records)
     note("incident.split", old.id, records, actor, {"into": new.id, "alerts": len(alerts)})
     start(new, records, actor)
@@ -129,6 +135,12 @@ def _recount(incident_id: str, records: Records, absorbed: Incident | None = Non
         )  # fmt: skip
 
     return records.incidents.update(incident_id, change)
+
+
+def _is_of(page: Page, group: Joined, cluster: str) -> bool:
+    """Whether an incident of PagerDuty is about this set of alerts: it brought it, or Alertmanager told it of it."""
+    key = group.key.removeprefix(f"alertmanager:{cluster}:")
+    return group.key == page_set(page.id) or page.key == hashlib.sha256(key.encode()).hexdigest()
 
 
 def _pages(incident: Incident, absorbed: Incident | None) -> tuple[Page, ...]:

@@ -39,7 +39,6 @@ class Page(Model):
     assigned: tuple[Person, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()
     as_of: Moment  # nothing older changes it
-    as_of_event: str = ""  # of two events of one moment the later id counts
     unheld_at: Moment | None = None  # when acknowledgements were last taken back
     ended_by_person: bool = False
 

@@ -82,20 +82,20 @@ def _event(event: dict[str, Any], known: tuple[str, ...]) -> Event:
     said = data.get("content") or data.get("message") or ""
     return Event(
         id=event_id, type=kind, occurred_at=at, agent=person_of(event.get("agent")), page_id=_id(incident["id"]),
-        page=_page(data, at, event_id, known) if incident is data else None,
+        page=_page(data, at, known) if incident is data else None,
         said=mask(str(said)[: _LONGEST + 500], known)[:_LONGEST],
         thing="" if incident is data else str(data.get("id") or "")[:200], who=person_of(data.get("user")),
     )  # fmt: skip
 
 
-def _page(data: dict[str, Any], at: Moment, event_id: str, known: tuple[str, ...]) -> Page:
+def _page(data: dict[str, Any], at: Moment, known: tuple[str, ...]) -> Page:
     return Page(
         id=_id(data["id"]), number=int(data.get("number") or 0), title=title_of(data.get("title"), known),
         html_url=str(data.get("html_url") or "")[:_LONGEST], service=str((data.get("service") or {}).get("id") or ""),
         key=str(data.get("incident_key") or ""), status=data["status"], urgency=data.get("urgency") or "high",
         priority=str((data.get("priority") or {}).get("summary") or "")[:50] or None,
         assigned=tuple(found for each in data.get("assignees") or () if (found := person_of(each))),
-        as_of=at, as_of_event=event_id,
+        as_of=at,
     )  # fmt: skip
 
 
@@ -150,9 +150,9 @@ def page_after(held: Page | None, event: Event, read: Page | None = None) -> Pag
     )  # fmt: skip
 
 
-def _stamp(page: Page) -> tuple[Moment, int, str]:
+def _stamp(page: Page) -> tuple[Moment, int]:
     """Of two states of one moment the later in an incident's life counts."""
-    return page.as_of, ("triggered", "acknowledged", "resolved").index(page.status), page.as_of_event
+    return page.as_of, ("triggered", "acknowledged", "resolved").index(page.status)
 
 
 def dedup_claim(key: str) -> str:

@@ -182,7 +182,7 @@ def _claude(settings: Settings) -> Iterator[Check]:
 
 
 def _pagerduty(settings: Settings) -> Iterator[Check]:
-    """Whether it can be told and heard, in whose name the bot acts there, and whether the catalogue's services exist."""
+    """Whether it can be told and heard, in whose name the bot acts there, and whether the services exist."""
     if not settings.pagerduty_api_key:
         yield Check(name="PagerDuty", state="ok", says="not connected (PAGERDUTY_API_KEY): nobody is paged by the bot, "
                     "and who is on call is not known.")  # fmt: skip

@@ -13,7 +13,8 @@ import redis
 from pydantic import SecretStr
 
 from bot.http import LARGEST_BODY
-from core.intake import open_incident
+from core.intake import open_incident, turn
+from core.merging import merge_locked, split_locked
 from core.settling import settle
 from sandbox.pagerduty.webhooks import signature
 from tests.conftest import NOON
@@ -219,6 +220,27 @@ def test_alert_and_page_at_the_same_moment_are_one_incident(lab: Night) -> None:
     lab.work()
     assert len(lab.records.incidents.open()) == 1
     assert len(lab.incident.pages) == 5
+
+
+def test_merged_incidents_share_their_pages_and_what_is_split_off_takes_its_own(lab: Night) -> None:
+    for name in ("checkout", "payments"):
+        lab.pagerduty.open("maria", name, "carts are lost")
+        lab.hear_all()
+    first, second = sorted(lab.records.incidents.open(), key=lambda i: i.id)
+    with turn(lab.records):
+        merge_locked(second.id, first.id, "U0LI", "merged", lab.records)
+    assert [page.number for page in lab.records.incidents.get(first.id).pages] == [1, 2]
+    lab.pagerduty.acknowledge("li", 2)
+    lab.hear_all()
+    assert [page.status for page in lab.records.incidents.get(first.id).pages] == ["triggered", "acknowledged"]
+    joined = next(g for g in lab.records.book.groups(first.id) if g.rule)
+    with turn(lab.records):
+        new = split_locked(first.id, joined.id, "U0LI", lab.records)
+    lab.pagerduty.annotate("li", 2, "cards again")
+    lab.hear_all()
+    assert [page.number for page in lab.records.incidents.get(first.id).pages] == [1]
+    assert [page.number for page in lab.records.incidents.get(new.id).pages] == [2]
+    assert [c.said for c in lab.records.pages.changes(new.id) if c.kind == "annotated"] == ["cards again"]
 
 
 def test_webhooks_that_come_again_change_nothing(lab: Night) -> None:
