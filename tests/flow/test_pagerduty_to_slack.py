@@ -57,6 +57,9 @@ def test_an_incident_of_pagerduty_opens_a_thread_in_its_services_channel(lab: Ni
     assert lab.face.jobs() == [["investigate", incident.investigation]]
     assert "PagerDuty #1 · high urgency" in lab.card()
     assert "not acknowledged" in lab.card()
+    assert lab.thread() == ""  # the card says it; a thread begins with what is seen
+    lab.pagerduty.acknowledge("li", 1)
+    lab.hear_all()
     assert "pages U0" in lab.thread()  # whom it pages, as Slack knows them
 
 

@@ -30,6 +30,7 @@ log = get_logger(__name__)
 
 _LOCK_S = 60.0
 _GIVE_UP = timedelta(minutes=2)  # what it is about does not come any more
+_BEGINNING = timedelta(minutes=2)
 _MOST_PAGES = 100  # kept of one incident; of more, the oldest that ended go
 _OPENS = frozenset({"incident.triggered", "incident.reopened"})  # what begins anew also when ours is over
 _QUIET = frozenset({"incident.title_updated"})  # worth no line in the thread
@@ -106,10 +107,15 @@ def tell(incident: Incident, change: Change, records: Records) -> None:
     if change.id not in known and change in changes:
         actor = change.by.slack or change.by.name if change.by else "pagerduty"
         note(f"pagerduty.{change.kind}", incident.id, records, actor, {"number": change.number})
-    if incident.channel and not incident.hushed_until and changes:
+    if incident.channel and not incident.hushed_until and changes and not _is_told_by_card(changes, incident):
         view = changes_view(changes, {page.number: page.html_url for page in incident.pages}, records.now())
         under = card_key(incident.id)
         put(Message(key=f"{incident.id}/pagerduty-{part}", channel=incident.channel, view=view, under=under), records)
+
+
+def _is_told_by_card(changes: tuple[Change, ...], incident: Incident) -> bool:
+    """Whether all that happened is that somebody is paged as it began: the first words of a thread are what is seen."""
+    return all(c.kind == "triggered" and c.at - incident.opened_at < _BEGINNING for c in changes)
 
 
 def ended(incident: Incident, page: Page, by: str | None, records: Records) -> None:
