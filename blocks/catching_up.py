@@ -70,7 +70,8 @@ def _cause(last: Investigation | None) -> Iterator[Part]:
 def _done(done: Sequence[Remediation]) -> Iterator[Part]:
     told = [rem for rem in done if rem.state in _DONE]
     for position, rem in enumerate(told[-_MOST_ACTIONS:]):
-        yield text("; " if position else "")
+        if position:
+            yield text("; ")
         yield text(in_words(rem.action), 150)
         if rem.decided_by and rem.state != "rejected":
             yield text(", approved by ")

@@ -70,14 +70,14 @@ def set_severity(incident_id: str, severity: Severity, reason: str, who: Who, re
         by = incident.command.model_copy(update={"severity_by": who.user})
         return incident.model_copy(update={"severity": severity, "command": by})
 
-    after = records.incidents.update(incident_id, change)
-    if after.severity != severity:
+    after, took = _change(incident_id, change, records)
+    if not took:
         return told(text(f"Somebody set {before.id} to {after.severity} in this moment; look at the card."))
     why = _clean(reason, records)
     facts = {"before": before.severity, "after": severity, "why": why}
     entry = _note("severity.set", after, who, records, **facts)
     line = [strong(f"{before.severity} → {severity}"), text(f" ({SEVERITIES[severity]}), by "), who.part]
-    _say(after, entry, told(*line, text(f": {why}" if why else "", 250)), records)
+    _say(after, entry, told(*line, *([text(f": {why}", 250)] if why else [])), records)
     return told(text(f"{after.id} is {severity} now: {SEVERITIES[severity]}."))
 
 
@@ -100,13 +100,13 @@ def _command(incident_id: str, to: str, who: Who, records: Records, over: str | 
         return told(whom, text(f"{'' if to == who.user else ' commands'} {before.id} already."))
 
     def change(incident: Incident) -> Incident:
-        if incident.command.commander not in (None, over):
+        if incident.command.commander not in (None, over) or not incident.is_open:
             return incident
         leads = incident.command.model_copy(update={"commander": to, "since": now})
         return incident.model_copy(update={"command": leads})
 
-    after = records.incidents.update(incident_id, change)
-    if after.command.commander != to:
+    after, took = _change(incident_id, change, records)
+    if not took:
         faster = after.command.commander or ""
         return told(user(faster), text(f" was faster and commands {after.id}. Click again to take over."))
     entry = _note(event, after, who, records, to=to, over=over)
@@ -122,11 +122,11 @@ def _command(incident_id: str, to: str, who: Who, records: Records, over: str | 
 
 def join(incident_id: str, who: Who, records: Records) -> View:
     before = records.incidents.get(incident_id)
-    if who.user in before.command.responders:
-        return told(text(f"You are among the responders of {before.id} already."))
-    if len(before.command.responders) >= _MOST_RESPONDERS:
+    if len(before.command.responders) >= _MOST_RESPONDERS and who.user not in before.command.responders:
         return told(text(f"{before.id} has {_MOST_RESPONDERS} responders, which is all that I can list."))
-    after = _responders(incident_id, lambda held: held if who.user in held else (*held, who.user), records)
+    after, took = _responders(incident_id, lambda held: held if who.user in held else (*held, who.user), records)
+    if not took:
+        return told(text(f"You are among the responders of {after.id} already."))
     _note("responder.joined", after, who, records)
     show_soon(after.id, records)
     if after.command.room:
@@ -135,22 +135,36 @@ def join(incident_id: str, who: Who, records: Records) -> View:
 
 
 def leave(incident_id: str, who: Who, records: Records) -> View:
-    before = records.incidents.get(incident_id)
-    if who.user not in before.command.responders:
-        return told(text(f"You are not among the responders of {before.id}."))
-    after = _responders(incident_id, lambda held: tuple(one for one in held if one != who.user), records)
+    after, took = _responders(incident_id, lambda held: tuple(one for one in held if one != who.user), records)
+    if not took:
+        return told(text(f"You are not among the responders of {after.id}."))
     _note("responder.left", after, who, records)
     show_soon(after.id, records)
     commands = " You still command it; hand it over if you go." if after.command.commander == who.user else ""
     return told(text(f"You left the responders of {after.id}.{commands}"))
 
 
-def _responders(incident_id: str, of: Callable[[tuple[str, ...]], tuple[str, ...]], records: Records) -> Incident:
+def _responders(
+    incident_id: str, of: Callable[[tuple[str, ...]], tuple[str, ...]], records: Records
+) -> tuple[Incident, bool]:
     def change(incident: Incident) -> Incident:
         held = incident.command.model_copy(update={"responders": of(incident.command.responders)})
         return incident.model_copy(update={"command": held})
 
-    return records.incidents.update(incident_id, change)
+    return _change(incident_id, change, records)
+
+
+def _change(incident_id: str, change: Callable[[Incident], Incident], records: Records) -> tuple[Incident, bool]:
+    """The incident as it is then, and whether it was this call that changed it."""
+    took = False
+
+    def once(held: Incident) -> Incident:
+        nonlocal took
+        after = change(held)
+        took = after != held
+        return after
+
+    return records.incidents.update(incident_id, once), took
 
 
 def post_update(incident_id: str, known: str, impact: str, minutes: int, who: Who, records: Records) -> View:

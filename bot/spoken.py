@@ -20,7 +20,7 @@ from core.outbox import View
 from core.records import Records
 
 _ORDERS: tuple[tuple[str, str], ...] = (  # what is typed, and the order; the longest first where one begins another
-    (r"(?:severity|sev)\b\s*(?:to\s+)?(?:sev\s*)?(?P<rest>.*)", "severity"),
+    (r"(?:severity\b|sev(?=\s*[1-4]))\s*(?:to\s+)?(?:sev\s*)?(?P<rest>.*)", "severity"),
     (r"take (?:the )?(?:command|over)$", "take"),
     (r"hand ?over(?: command)?(?: to)?\b\s*(?P<rest>.*)", "hand_over"),
     (r"(?:status )?update\b[:,]?\s*(?P<rest>.+)", "update"),

@@ -55,6 +55,7 @@ class User:
     tz: str = "Europe/Berlin"
     tz_offset: int = 3600
     is_bot: bool = False
+    deleted: bool = False  # they left the workspace
 
     def profile(self, with_email: bool) -> Json:
         profile = {
@@ -74,7 +75,7 @@ class User:
             "team_id": TEAM_ID,
             "name": self.name,
             "real_name": self.real_name,
-            "deleted": False,
+            "deleted": self.deleted,
             "tz": self.tz,
             "tz_label": self.tz,
             "tz_offset": self.tz_offset,

@@ -39,14 +39,17 @@ def _remind(incident: Incident, update: StatusUpdate, records: Records) -> None:
     if records.outbox.find(key) is None:
         put(Message(key=key, channel=incident.channel, view=view, under=card_key(incident.id)), records)
 
+    counted = False
+
     def change(held: Incident) -> Incident:
-        newest = held.command.update
-        if newest != update:  # a new update came, or another scheduler counted this one
+        nonlocal counted
+        counted = held.command.update == update  # else a new update came, or another scheduler counted this one
+        if not counted:
             return held
-        told = newest.model_copy(update={"reminded": number, "reminded_at": now})
+        told = update.model_copy(update={"reminded": number, "reminded_at": now})
         return held.model_copy(update={"command": held.command.model_copy(update={"update": told})})
 
-    after = records.incidents.update(incident.id, change)
-    if after.version == incident.version + 1 and after.command.update != update:
+    records.incidents.update(incident.id, change)
+    if counted:
         data = {"to": to, "number": number}
         records.ledger.append("status.reminded", actor="bot", at=now, incident=incident.id, data=data)

@@ -49,6 +49,7 @@ METHODS: dict[str, Method] = {
     "conversations.create": Method(conversations.create, TIER_2, _MANAGE),
     "conversations.join": Method(conversations.join, TIER_3, ("channels:join",)),
     "conversations.invite": Method(conversations.invite, TIER_3, _MANAGE),
+    "conversations.setTopic": Method(conversations.set_topic, TIER_2, _MANAGE),
     "conversations.archive": Method(conversations.archive, TIER_2, _MANAGE),
     "users.info": Method(directory.users_info, TIER_4, _PEOPLE),
     "users.list": Method(directory.users_list, TIER_2, _PEOPLE),

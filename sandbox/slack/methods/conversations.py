@@ -11,6 +11,7 @@ from sandbox.slack.methods.api import Api
 from sandbox.slack.model import BOT_USER_ID, Channel, Json, Message
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+_TOPIC_CHARS = 250
 _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
 
 
@@ -115,6 +116,8 @@ def invite(api: Api, args: Args) -> Json:
         raise ApiError("cant_invite_self")
     if all(user in channel.members for user in users):
         raise ApiError("already_in_channel")
+    if any(api.workspace.users[user].deleted for user in users):
+        raise ApiError("user_is_deactivated" if len(users) == 1 else "cant_invite")
     for user in users:
         _add(api, channel, user, BOT_USER_ID)
     return {"ok": True, "channel": channel.as_json(BOT_USER_ID)}
@@ -124,6 +127,17 @@ def _add(api: Api, channel: Channel, user: str, inviter: str | None) -> None:
     if user not in channel.members:
         api.workspace.join(channel, user)
         api.emit(events.member_joined(channel, user, inviter, api.workspace.new_ts()))
+
+
+def set_topic(api: Api, args: Args) -> Json:
+    channel = api.readable(args.needed("channel"))
+    if channel.is_archived:
+        raise ApiError("is_archived")
+    topic = args.needed("topic")
+    if len(topic) > _TOPIC_CHARS:
+        raise ApiError("too_long")
+    channel.topic = topic
+    return {"ok": True, "channel": channel.as_json(BOT_USER_ID)}
 
 
 def archive(api: Api, args: Args) -> Json:
