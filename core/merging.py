@@ -15,6 +15,7 @@ from core.paging import dedup_claim, page_claim, page_set
 from core.records import Records
 from core.redis import as_text
 
+_MOST_PARTS = 100
 _UNFINISHED = "sre:merging"  # source and target of merges that were begun
 
 
@@ -60,7 +61,7 @@ def split_locked(incident_id: str, group_id: str, actor: str, records: Records) 
     now, new_id = records.now(), records.incidents.new_id()
     held = records.book.concern(old.id)
     cluster = held.cluster if held else ""
-    pages = tuple(page for page in old.pages if _is_of(page, group, cluster))
+    pages = tuple(page for page in old.pages if is_of(page, group))
     alerts = records.book.move(old.id, new_id, cluster, only=group_id)
     records.book.put_group(new_id, group.model_copy(update={"rule": "split", "why": f"split off from {old.id}",
                                                             "by": actor, "at": now}))  # fmt: skip
@@ -137,10 +138,11 @@ def _recount(incident_id: str, records: Records, absorbed: Incident | None = Non
     return records.incidents.update(incident_id, change)
 
 
-def _is_of(page: Page, group: Joined, cluster: str) -> bool:
+def is_of(page: Page, group: Joined) -> bool:
     """Whether an incident of PagerDuty is about this set of alerts: it brought it, or Alertmanager told it of it."""
-    key = group.key.removeprefix(f"alertmanager:{cluster}:")
-    return group.key == page_set(page.id) or page.key == hashlib.sha256(key.encode()).hexdigest()
+    parts = group.key.split(":", _MOST_PARTS)
+    tails = (":".join(parts[start:]) for start in range(len(parts)))  # where the group's own key begins, nothing marks
+    return group.key == page_set(page.id) or page.key in {hashlib.sha256(tail.encode()).hexdigest() for tail in tails}
 
 
 def _pages(incident: Incident, absorbed: Incident | None) -> tuple[Page, ...]:

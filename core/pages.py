@@ -14,6 +14,7 @@ from core.paging import KEPT_S
 from core.redis import as_text
 from core.stores import PREFIX, Table
 
+_LATE_S, _TRIED_S = 120, 3600
 STALE_S = 300.0  # who was on call longer ago entitles nobody
 _OWN_S = 60 * 86_400  # incidents last days, and their notes may be shown again
 _CHANGES_S = 60 * 86_400
@@ -50,9 +51,11 @@ class Pages:
         self._redis.set(f"{PREFIX}pagerduty-event:{event_id}", "", ex=KEPT_S)
         self._redis.zrem(PREFIX + "events-waiting", event_id)
 
-    def late_events(self, before: datetime) -> tuple[str, ...]:
-        """Ids of those that came before then and were not taken."""
-        ids = self._redis.zrangebyscore(PREFIX + "events-waiting", "-inf", before.timestamp())
+    def late_events(self, now: datetime) -> tuple[str, ...]:
+        """Ids of those that came a while ago and were not taken; after an hour no more is tried."""
+        at = now.timestamp()
+        self._redis.zremrangebyscore(PREFIX + "events-waiting", "-inf", at - _TRIED_S)
+        ids = self._redis.zrangebyscore(PREFIX + "events-waiting", "-inf", at - _LATE_S)
         return tuple(as_text(raw) for raw in ids)
 
     def keep_page(self, page: Page) -> None:
@@ -83,6 +86,7 @@ class Pages:
         stored = self._wishes.update(key, change)
         if stored.state != "waiting":
             self._redis.zrem(PREFIX + "wishes-waiting", key)
+            self._redis.expire(f"{PREFIX}wish:{key}", _OWN_S)
         return stored
 
     def waiting(self) -> tuple[Wish, ...]:

@@ -80,6 +80,8 @@ def _event(event: dict[str, Any], known: tuple[str, ...]) -> Event:
         raise TypeError("no data")
     incident = data if data.get("type") == "incident" else data["incident"]
     said = data.get("content") or data.get("message") or ""
+    if kind == "incident.responder.replied":
+        said = data.get("state") or ""
     return Event(
         id=event_id, type=kind, occurred_at=at, agent=person_of(event.get("agent")), page_id=_id(incident["id"]),
         page=_page(data, at, known) if incident is data else None,

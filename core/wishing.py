@@ -8,6 +8,7 @@ from core.paging import dedup_claim
 from core.queues import TELL_PAGERDUTY
 from core.records import Records
 
+OWN_DEDUP = "sre-bot:"  # what the keys begin with under which the bot opens incidents
 _LEASE_S = 60  # beyond the time that it waits; whoever is to send it may die
 
 
@@ -36,7 +37,7 @@ def own_dedup(incident: Incident, records: Records) -> str:
 
     Unlike an incident's number it is never used twice, even when the records were lost.
     """
-    key = f"sre-bot:{incident.id}:{int(incident.opened_at.timestamp())}"
+    key = f"{OWN_DEDUP}{incident.id}:{int(incident.opened_at.timestamp())}"
     records.incidents.claim(dedup_claim(key), incident.id)
     return key
 

@@ -55,7 +55,9 @@ class Night:
     @property
     def world(self) -> World:
         slack = SlackAdapter(self.records.settings)
-        return World(self.records, no_outside, slack, pagerduty=PagerDutyAdapter(self.records.settings))
+        settings = self.records.settings
+        return World(self.records, no_outside, slack,
+                     pagerduty=PagerDutyAdapter(settings) if settings.pagerduty_api_key else None)  # fmt: skip
 
     def later(self, **span: float) -> None:
         """Let time pass, here and in PagerDuty."""

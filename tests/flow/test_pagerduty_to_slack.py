@@ -21,6 +21,8 @@ from tests.conftest import NOON
 from tests.flow.conftest import Starter
 from tests.flow.paging_lab import Night, both, night
 from tests.unit.core.test_intake import alert, body
+from workers import jobs
+from workers.world import use
 
 
 @pytest.fixture
@@ -177,6 +179,22 @@ def test_while_the_details_cannot_be_read_it_is_one_incident_all_the_same(lab: N
     assert lab.face.alert(sent).status_code == 200
     assert lab.incident.service == "checkout"
     assert lab.incident.pagerduty
+
+
+def test_without_an_api_key_a_page_stands_for_its_alerts_until_they_come(start: Starter) -> None:
+    with night(start, pagerduty_api_key=None) as lab:
+        sent = group()
+        lab.from_alertmanager(sent)
+        lab.heard(1)
+        assert (lab.incident.service, lab.incident.how_many_fire) == ("checkout", 1)
+        assert "Page someone" not in lab.card()
+        lab.face.alert(sent)
+        use(lab.world)
+        jobs.read_on_call()
+        assert lab.incident.how_many_fire == 1
+        assert {a.name: a.status for a in lab.incident.alerts} == {
+            "PagerDutyIncident": "resolved", "HighErrors": "firing"
+        }  # fmt: skip
 
 
 def test_the_same_alert_under_another_dedup_key_is_joined_by_its_labels(lab: Night) -> None:
@@ -391,9 +409,6 @@ def test_an_event_whose_job_was_never_queued_is_taken_up_by_the_clock(
         patched.setattr(type(lab.records.queues), "enqueue", lambda *_, **__: None)
         assert signed(lab, event()).status_code == 202
     lab.later(minutes=3)
-    from workers import jobs
-    from workers.world import use
-
     use(lab.world)
     jobs.read_on_call()
     lab.work()

@@ -14,6 +14,7 @@ from core.diagnosis import Claim, Diagnosis, Investigation, RootCause, Subject
 from core.incident import Incident
 from core.intake import open_incident
 from core.observation import Evidence
+from core.settling import resolve
 from core.status import read_status
 from sandbox.company import wait_until
 from sandbox.slack import App
@@ -315,6 +316,22 @@ def test_a_stopwatch_without_a_timeline_is_answered(lab: Night) -> None:
     lab.face.slack.react("maria", message.ts, "stopwatch")
     lab.work()
     assert lab.told(MARIA).startswith("INC-1 is not in PagerDuty, so there is no timeline")
+
+
+def test_what_the_bot_opened_there_ends_with_the_incident(lab: Night) -> None:
+    open_incident(lab.records, "customers cannot pay", user=LI, channel="C0SHOP", service="checkout")
+    lab.face.slack.click("maria", lab.posted(), MORE, f"page:{lab.incident.id}")
+    lab.modal()
+    lab.face.slack.submit_view("maria", {TEXT_FIELD: "Look now"})
+    lab.work()
+    wait_until(lab.pagerduty.incidents)
+    lab.hear_all()
+    resolve(lab.incident, lab.records, "alertmanager")
+    use(lab.world)
+    for _ in range(2):
+        jobs.read_on_call()
+        lab.work()
+    assert lab.page()["status"] == "resolved"
 
 
 # PagerDuty away

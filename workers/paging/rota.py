@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from core.errors import SreError
 from core.log import get_logger
 from core.opening import show_soon
@@ -13,19 +11,21 @@ from core.queues import TAKE_EVENT
 from core.records import Records
 from core.wishing import send_forgotten
 from workers.paging.people import introduced_shifts
+from workers.paging.take import end_stand_ins
+from workers.paging.wanted import end_own_pages
 from workers.world import World
 
 log = get_logger(__name__)
-
-_LATE = timedelta(minutes=2)
 
 
 def read_on_call(world: World) -> None:
     """Note who is on call, and which policies can be paged; send what waits and was forgotten. Safe to repeat."""
     records = world.records
     send_forgotten(records)
-    for event_id in records.pages.late_events(records.now() - _LATE):
+    for event_id in records.pages.late_events(records.now()):
         records.queues.enqueue("notify", TAKE_EVENT, event_id, once=True)
+    end_stand_ins(records)
+    end_own_pages(records)
     if world.pagerduty is None:
         return
     before = {each.service: each for each in records.pages.on_call()}

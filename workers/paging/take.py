@@ -13,6 +13,7 @@ from core.errors import SreError, Transient
 from core.incident import ENDED, Alert, Incident
 from core.intake import Arrival, find_or_open
 from core.log import get_logger
+from core.merging import is_of
 from core.opening import note, show_soon
 from core.outbox import Message
 from core.page import Change, Event, Page
@@ -111,6 +112,20 @@ def tell(incident: Incident, change: Change, records: Records) -> None:
         view = changes_view(changes, {page.number: page.html_url for page in incident.pages}, records.now())
         under = card_key(incident.id)
         put(Message(key=f"{incident.id}/pagerduty-{part}", channel=incident.channel, view=view, under=under), records)
+
+
+def end_stand_ins(records: Records) -> None:
+    """What stood for alerts that could not be read ends once Alertmanager itself has told them. Safe to repeat."""
+    for incident in records.incidents.open():
+        concern = records.book.concern(incident.id)
+        cluster = concern.cluster if concern else ""
+        groups = [g for g in records.book.groups(incident.id) if g.key.startswith("alertmanager:")]
+        for page in incident.pages:
+            held = stand_in(page, records.settings.config, records.now())
+            known = records.book.find_many(incident.id, [held.fingerprint]).get(held.fingerprint)
+            if known and known.status == "firing" and any(is_of(page, group) for group in groups):
+                over = known.model_copy(update={"status": "resolved", "ends_at": records.now()})
+                find_or_open(records, Arrival("pagerduty", page_set(page.id), (over,), cluster))
 
 
 def _is_told_by_card(changes: tuple[Change, ...], incident: Incident) -> bool:

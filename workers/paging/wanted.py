@@ -9,7 +9,7 @@ from core.incident import Incident
 from core.page import Wish
 from core.records import Records
 from core.remediation import Remediation
-from core.wishing import own_dedup, wish
+from core.wishing import OWN_DEDUP, own_dedup, wish
 
 _LONGEST = 2500
 _MOST = 6
@@ -55,6 +55,17 @@ def page_about(rem: Remediation, records: Records) -> None:
         ),
         records,
     )  # fmt: skip
+
+
+def end_own_pages(records: Records) -> None:
+    """Resolve in PagerDuty what the bot opened there, once its incident is over: no monitoring will. Safe to repeat."""
+    if records.settings.pagerduty_api_key is None:
+        return
+    for incident in records.incidents.current(records.now()):
+        for page in incident.pages if incident.state == "resolved" else ():
+            if page.is_open and page.key.startswith(OWN_DEDUP):
+                wish(Wish(key=f"ended:{page.id}", kind="resolve", incident=incident.id, page=page.id,
+                          at=records.now()), records)  # fmt: skip
 
 
 def _told(inv: Investigation, diagnosis: Diagnosis) -> str:
