@@ -118,6 +118,8 @@ def page_line(incident: Incident, paging: Paging, now: datetime) -> Line:
         parts += [text(" · on call " if parts else "on call "), *_people([shift.who for shift in on_call.now])]
         if now - on_call.read_at > _OLD:
             parts += [text(" (as of "), clock(on_call.read_at, now), text(")")]
+    elif incident.is_open and page and page.assigned:
+        parts += [text(" · with "), *_people(page.assigned)]
     if page:
         parts += _state(page, incident)
     if queued:

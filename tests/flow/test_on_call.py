@@ -83,17 +83,18 @@ def test_the_card_shows_who_is_on_call_also_before_anybody_was_paged(lab: Night)
 
 def test_whoever_is_on_call_now_counts_and_the_other_does_not(lab: Night) -> None:
     now, other = who_is(lab)
-    assert is_on_call(now, "checkout", lab.world) is True
-    assert is_on_call(other, "checkout", lab.world) is False
-    assert is_on_call(now, "search", lab.world) is False  # a service that pages nobody
-    assert is_on_call(now, None, lab.world) is False
+    assert is_on_call(now, ["checkout"], lab.world) is True
+    assert is_on_call(other, ["checkout"], lab.world) is False
+    assert is_on_call(now, ["search"], lab.world) is False  # a service that pages nobody
+    assert is_on_call(now, [], lab.world) is False
+    assert is_on_call(now, ["search", "payments"], lab.world) is True  # an incident of several
 
 
 def test_it_is_read_anew_at_the_click(lab: Night) -> None:
     read(lab)
     now, other = who_is(lab)
     lab.later(days=7)
-    assert (is_on_call(now, "checkout", lab.world), is_on_call(other, "checkout", lab.world)) == (False, True)
+    assert (is_on_call(now, ["checkout"], lab.world), is_on_call(other, ["checkout"], lab.world)) == (False, True)
 
 
 def test_while_pagerduty_is_away_what_was_read_counts_for_five_minutes(lab: Night) -> None:
@@ -101,9 +102,9 @@ def test_while_pagerduty_is_away_what_was_read_counts_for_five_minutes(lab: Nigh
     now, other = who_is(lab)
     lab.pagerduty.fail_next(503, times=1000)
     lab.later(minutes=4)
-    assert (is_on_call(now, "checkout", lab.world), is_on_call(other, "checkout", lab.world)) == (True, False)
+    assert (is_on_call(now, ["checkout"], lab.world), is_on_call(other, ["checkout"], lab.world)) == (True, False)
     lab.later(minutes=2)
-    assert is_on_call(now, "checkout", lab.world) is None
+    assert is_on_call(now, ["checkout"], lab.world) is None
 
 
 def test_somebody_on_call_whom_slack_does_not_know_leaves_it_open(lab: Night) -> None:
@@ -111,7 +112,7 @@ def test_somebody_on_call_whom_slack_does_not_know_leaves_it_open(lab: Night) ->
     account = lab.pagerduty.account
     held = account.user("maria" if now == MARIA else "li")
     account.users[held.id] = User(held.id, held.name, "elsewhere@example.com", held.role)
-    assert is_on_call(other, "checkout", lab.world) is None
+    assert is_on_call(other, ["checkout"], lab.world) is None
 
 
 def pressed(lab: Night, user: str, wants: Any = "reject") -> str:

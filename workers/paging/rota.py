@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.errors import SreError
 from core.log import get_logger
 from core.opening import show_soon
@@ -16,6 +18,8 @@ from workers.paging.wanted import end_own_pages
 from workers.world import World
 
 log = get_logger(__name__)
+
+_MOST_SERVICES = 20  # of an incident of many; somebody waits for the answer
 
 
 def read_on_call(world: World) -> None:
@@ -44,29 +48,36 @@ def read_on_call(world: World) -> None:
             show_soon(incident.id, records)
 
 
-def is_on_call(user: str, service: str | None, world: World) -> bool | None:
-    """Whether somebody in Slack is on call for a service at this moment, as PagerDuty says now; as it said within five
-    minutes when it does not answer. None when that cannot be told."""
+def is_on_call(user: str, services: Sequence[str], world: World) -> bool | None:
+    """Whether somebody in Slack is on call for one of these services at this moment, as PagerDuty says now; as it said
+    within five minutes when it does not answer. None when that cannot be told."""
     records = world.records
-    known = records.settings.config.services.get(service or "")
-    if service is None or known is None or known.pagerduty is None:
+    known = {name: of for name, of in _services(records).items() if name in services}
+    if not known:
         return False  # nobody is called for it
-    found: OnCall | None = None
-    if world.pagerduty:
-        try:
-            for read in world.pagerduty.on_call({service: known.pagerduty}, records.now()):
-                found = introduced_shifts(read, world)
-        except SreError as error:
-            log.warning("on_call_unread", service=service, why=str(error))
+    found = _read(dict(list(known.items())[:_MOST_SERVICES]), world)
     if found is None:
-        held = records.pages.on_call_for(service)
-        found = held if held and is_fresh(held, records.now(), STALE_S) else None
+        held = [each for each in records.pages.on_call() if each.service in known]
+        fresh = [each for each in held if is_fresh(each, records.now(), STALE_S)]
+        found = fresh if fresh and len(fresh) == len(held) else None
     if found is None:
         return None
-    if any(shift.who.slack == user for shift in found.now):
+    people = [shift.who for each in found for shift in each.now]
+    if any(who.slack == user for who in people):
         return True
     # Of whom nobody knows who they are in Slack: it may be them.
-    return None if any(shift.who.slack is None for shift in found.now) else False
+    return None if any(who.slack is None for who in people) else False
+
+
+def _read(services: dict[str, str], world: World) -> list[OnCall] | None:
+    if world.pagerduty is None:
+        return None
+    try:
+        read = world.pagerduty.on_call(services, world.records.now())
+    except SreError as error:
+        log.warning("on_call_unread", services=list(services), why=str(error))
+        return None
+    return [introduced_shifts(each, world) for each in read]
 
 
 def _services(records: Records) -> dict[str, str]:
