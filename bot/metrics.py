@@ -34,7 +34,8 @@ class Metrics:
         self._acks.labels(transport, kind, str(status)).observe(took_s)
 
     def received(self, source: str, outcome: str) -> None:
-        """One notification of a webhook: received, quiet, ignored, malformed, refused or failed."""
+        """One notification of a webhook: received, malformed, refused or failed; Alertmanager's also quiet or ignored,
+        PagerDuty's also repeated, too_old or unknown."""
         self._webhooks.labels(source, outcome).inc()
 
     def exposition(self) -> bytes:

@@ -80,7 +80,6 @@ class Wish(Model):
     link: str | None = None  # key of the message that it should link to
     target: str | None = None  # whom to page: a Slack user id, or "policy:P…"; None: whoever is on call
     on_page: str = ""  # PagerDuty's service id, where an incident is to be opened
-    dedup: str = ""  # with this key
     response_url: str | None = None
     channel: str | None = None  # where its author is told of a refusal
     thread_ts: str | None = None

@@ -11,7 +11,7 @@ from core.incident import Incident
 from core.log import get_logger
 from core.opening import note, show_soon
 from core.page import Change, Page, Person, Wish
-from core.paging import dedup_claim, page_claim
+from core.paging import page_claim
 from core.records import Records
 from core.wishing import own_dedup, send_soon
 from workers.paging.people import NotAbleToAct, introduced_all, person_for
@@ -203,8 +203,7 @@ def _page(errand: _Errand) -> str:
         raise NotAbleToAct("Choose whom to page: a person or a team.")
     if not wish.on_page:
         raise NotAbleToAct("I do not know which service of PagerDuty this is: set services.….pagerduty in SRE_CONFIG.")
-    dedup = wish.dedup or own_dedup(errand.incident, errand.records)
-    errand.records.incidents.claim(dedup_claim(dedup), errand.incident.id)
+    dedup = own_dedup(errand.incident, errand.records)  # claimed for ours before it can come back
     errand.begin()
     if target is None:
         link = _link(errand).strip() or None

@@ -9,7 +9,7 @@ from core.incident import Incident
 from core.page import Wish
 from core.records import Records
 from core.remediation import Remediation
-from core.wishing import OWN_DEDUP, own_dedup, wish
+from core.wishing import OWN_DEDUP, wish
 
 _LONGEST = 2500
 _MOST = 6
@@ -51,7 +51,6 @@ def page_about(rem: Remediation, records: Records) -> None:
             incident=incident.id, page=open_there.id if open_there else None, text=said,
             link=f"{rem.investigation}/proposal-{rem.number}", at=records.now(),
             on_page=known.pagerduty if known and known.pagerduty else "",
-            dedup="" if open_there else own_dedup(incident, records),
         ),
         records,
     )  # fmt: skip
