@@ -80,7 +80,8 @@ def test_firing_alerts_are_read_and_silenced_or_ended_ones_are_not(url: str) -> 
         assert time.monotonic() < deadline, found
 
     (alert,) = found
-    assert alert.model_dump(exclude={"fingerprint"}) == {
+    ours = {"fingerprint", "received", "changes", "first_at", "last_at", "group", "listed", "silenced"}
+    assert {k: v for k, v in alert.model_dump().items() if k not in ours} == {
         "name": "KubePodCrashLooping",
         "status": "firing",
         "labels": {"alertname": "KubePodCrashLooping", "namespace": "shop", "pod": 'a"b'},
@@ -88,7 +89,6 @@ def test_firing_alerts_are_read_and_silenced_or_ended_ones_are_not(url: str) -> 
         "starts_at": started,
         "ends_at": None,
         "generator_url": "http://prometheus/graph",
-        "received": 1,
     }
     assert len(alert.fingerprint) == 16
     link = urlsplit(adapter.link(alert))

@@ -39,6 +39,7 @@ from sandbox.slack.state import ON_CALL
 
 MANIFEST = yaml.safe_load((Path(__file__).parents[2] / "manifest.yaml").read_text())
 MARIA = "U0MARIA"
+POLICY_PODS = 5  # more of them, and a person approves
 
 
 class Operator:
@@ -128,6 +129,7 @@ def broken(operator: Operator, mode: str = "assist") -> Remediation:
     wait_until(lambda: operator.company.world.objects.list("pods", "shop") and any(
         pod["spec"]["containers"][0]["image"].endswith(f":{bad}") for pod in operator.company.world.pods_of("checkout")
     ))  # fmt: skip
+    wait_until(lambda: len(operator.company.world.pods_of("checkout")) <= POLICY_PODS)  # those of before are gone
     records, now = operator.records, operator.records.now()
     records.switches.set("mode", mode)
     action = Action(kind="rollback_deployment", namespace="shop", name="checkout")
