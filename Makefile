@@ -14,8 +14,9 @@ demo: $(VENV)/.installed
 demo-headless: $(VENV)/.installed
 	$(BIN)/sre-bot demo --headless
 
+# Two at a time: most of what the tests do is wait for real servers.
 test: $(VENV)/.installed
-	$(BIN)/pytest
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
