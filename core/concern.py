@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from core.incident import Alert
 from core.labels import Labels, cluster_of, namespace_of, owner_of, service_of
 from core.model import Model
+from core.service_map import ServiceMap
 from core.settings import Config
 from core.whereabouts import Seen, Whereabouts
 
@@ -67,12 +68,12 @@ class Concern(Model):
         )  # fmt: skip
 
 
-def concern_of(alerts: Iterable[Alert], config: Config, places: Whereabouts) -> Concern:
+def concern_of(alerts: Iterable[Alert], config: Config, places: Whereabouts, known: ServiceMap) -> Concern:
     """What these alerts are about; those that fire, if any do. They must be of one cluster."""
     given = tuple(alerts)
     meant = tuple(a for a in given if a.status == "firing") or given
     cluster = cluster_named(meant[0].labels, config)
-    seen = _looked_up(meant, config, places, cluster if config.clusters else "")
+    seen = _looked_up(meant, config, places, known, cluster if config.clusters else "")
     traces: dict[str, Trace] = {}
     nodes: dict[str, float] = {}
     for alert in meant:
@@ -80,7 +81,7 @@ def concern_of(alerts: Iterable[Alert], config: Config, places: Whereabouts) -> 
         if host := node_meant(alert):
             nodes[seen.nodes.get(host, host)] = at
         elif name := subject_name(alert, config):
-            trace = _trace(alert, at, _needs(name, config, seen), seen)
+            trace = _trace(alert, at, _needs(name, config, known, seen), seen)
             traces[name] = traces[name].with_(trace) if name in traces else trace
     times = [a.starts_at.timestamp() for a in meant]
     return Concern(
@@ -139,34 +140,28 @@ def _place(labels: Labels) -> str:
     return f"{namespace_of(labels) or ''}/{_workload(labels) or ''}"
 
 
-def _looked_up(alerts: tuple[Alert, ...], config: Config, places: Whereabouts, cluster: str) -> Seen:
+def _looked_up(alerts: tuple[Alert, ...], config: Config, places: Whereabouts, known: ServiceMap, cluster: str) -> Seen:
     pods = {pod for alert in alerts if (pod := _pod(alert.labels))}
     works = {_place(alert.labels) for alert in alerts if _workload(alert.labels)}
-    for name in {service_of(alert.labels, config) for alert in alerts}:
-        for needed in (name, *_depends_on(name, config)):
+    most = config.grouping.rules.neighbours.distance
+    for name in {subject_name(alert, config) for alert in alerts} - {None}:
+        for needed in (name, *known.needed_by(name or "", most)):
             works |= _workloads_of(needed, config)
     hosts = {host for alert in alerts if (host := node_meant(alert))}
     return places.find(cluster, pods, works, hosts)
 
 
-def _depends_on(service: str | None, config: Config) -> list[str]:
-    """What a service calls, and what that calls, as far as neighbours go."""
-    found: list[str] = []
-    front = [service] if service in config.services else []
-    for _ in range(config.grouping.rules.neighbours.distance):
-        front = [n for name in front if name for n in config.services[name].depends_on if n not in found]
-        found += front
-    return list(dict.fromkeys(found))
+def _workloads_of(name: str | None, config: Config) -> set[str]:
+    """Where a service runs; what the catalogue does not list is called by its place."""
+    known = config.services.get(name or "")
+    if known is None:
+        return {name} if name else set()
+    return {f"{known.namespace or ''}/{w.partition('/')[2]}" for w in known.workloads}
 
 
-def _workloads_of(service: str | None, config: Config) -> set[str]:
-    known = config.services.get(service or "")
-    return {f"{known.namespace or ''}/{w.partition('/')[2]}" for w in known.workloads} if known else set()
-
-
-def _needs(name: str, config: Config, seen: Seen) -> dict[str, str]:
+def _needs(name: str, config: Config, known: ServiceMap, seen: Seen) -> dict[str, str]:
     found = {}
-    for needed in _depends_on(name, config):
+    for needed in known.needed_by(name, config.grouping.rules.neighbours.distance):
         nodes = frozenset[str]().union(*(seen.workloads.get(w, frozenset()) for w in _workloads_of(needed, config)))
         if node := _only(nodes):
             found[node] = needed

@@ -7,11 +7,11 @@ effect on the service map, a node that is down and what runs on it, one rollout,
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from core.concern import Concern, Trace
+from core.service_map import ServiceMap
 from core.settings import Config
 
 _INDIRECT_S = (
@@ -33,35 +33,6 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Graph:
-    """Who calls whom."""
-
-    calls: Mapping[str, frozenset[str]]
-    called_by: Mapping[str, frozenset[str]]
-
-    @classmethod
-    def of(cls, config: Config) -> Graph:
-        called_by: dict[str, set[str]] = defaultdict(set)
-        for name, service in config.services.items():
-            for needed in service.depends_on:
-                called_by[needed].add(name)
-        return cls(
-            {name: frozenset(s.depends_on) for name, s in config.services.items()},
-            {name: frozenset(callers) for name, callers in called_by.items()},
-        )
-
-    def distance(self, caller: str, needed: str, most: int) -> int | None:
-        """Calls from `caller` down to `needed`, at most `most`; None when there is no such way."""
-        reached, front = {caller}, {caller}
-        for steps in range(1, most + 1):
-            front = {called for name in front for called in self.calls.get(name, ())} - reached
-            if needed in front:
-                return steps
-            reached |= front
-        return None
-
-
-@dataclass(frozen=True)
 class Scene:
     """All that the rules may look at."""
 
@@ -69,11 +40,13 @@ class Scene:
     key: str  # of the new group
     open: Mapping[str, Concern]  # by incident; those of its cluster that are young enough
     config: Config
-    graph: Graph
+    map: ServiceMap
     nodes: int  # of the cluster; 0 when nobody knows
 
 
-def scene(new: Concern, key: str, concerns: Mapping[str, Concern], config: Config, nodes: int, now: float) -> Scene:
+def scene(
+    new: Concern, key: str, concerns: Mapping[str, Concern], config: Config, known: ServiceMap, nodes: int, now: float
+) -> Scene:  # fmt: skip
     """The scene, without what nothing may join: other clusters, old incidents, and what a person set apart."""
     near = {
         name: held
@@ -82,7 +55,7 @@ def scene(new: Concern, key: str, concerns: Mapping[str, Concern], config: Confi
         and now - held.opened_at <= config.grouping.oldest_s
         and key not in held.apart
     }
-    return Scene(new, key, near, config, Graph.of(config), nodes)
+    return Scene(new, key, near, config, known, nodes)
 
 
 def correlate(seen: Scene) -> Match | None:
@@ -184,24 +157,24 @@ def _neighbours(seen: Scene) -> Iterator[Match]:
     if not rule.enabled:
         return
     for incident, held in seen.open.items():
-        known = [(name, trace) for name, trace in sorted(held.traces.items()) if name in seen.graph.calls]
+        known = [(name, trace) for name, trace in sorted(held.traces.items()) if name in seen.map.calls]
         for name, new in sorted(seen.new.traces.items()):
-            for other, old in known if name in seen.graph.calls else ():
+            for other, old in known if name in seen.map.calls else ():
                 gap = _gap(new, old)
                 if gap > rule.within_s or name == other:
                     continue
-                if steps := seen.graph.distance(name, other, rule.distance):
-                    why = f"{name} depends on {other}{_through(steps)}{_apart(gap)}"
+                if steps := seen.map.distance(name, other, rule.distance):
+                    why = f"{name} depends on {other}{_through(steps, name, other, seen)}{_apart(gap)}"
                     yield Match(incident, "neighbours", why, gap)
-                elif (steps := seen.graph.distance(other, name, rule.distance)) and _is_unexplained(other, held, seen):
-                    why = f"{other} depends on {name}{_through(steps)}{_apart(gap)}"
+                elif (steps := seen.map.distance(other, name, rule.distance)) and _is_unexplained(other, held, seen):
+                    why = f"{other} depends on {name}{_through(steps, other, name, seen)}{_apart(gap)}"
                     yield Match(incident, "neighbours", why, gap, is_cause=True)
 
 
 def _is_unexplained(name: str, held: Concern, seen: Scene) -> bool:
     """Whether no other alert of the incident says already why this service fails."""
     most = seen.config.grouping.rules.neighbours.distance
-    return not held.nodes and not any(seen.graph.distance(name, other, most) for other in held.traces if other != name)
+    return not held.nodes and not any(seen.map.distance(name, other, most) for other in held.traces if other != name)
 
 
 def _many_on_one_node(seen: Scene) -> Iterator[Match]:
@@ -232,9 +205,9 @@ def _shared_dependency(seen: Scene) -> Iterator[Match]:
     rule = seen.config.grouping.rules.shared_dependency
     if not rule.enabled:
         return
-    needed = {thing for name in seen.new.traces for thing in seen.graph.calls.get(name, ())}
+    needed = {thing for name in seen.new.traces for thing in seen.map.calls.get(name, ())}
     for thing in sorted(needed):
-        dependents = seen.graph.called_by[thing]
+        dependents = seen.map.called_by[thing]
         if not seen.new.traces.keys() <= dependents:
             continue
         near = {
@@ -278,8 +251,12 @@ def _apart(gap: float) -> str:
     return f", {gap:.0f} s apart" if gap < 120 else f", {gap / 60:.0f} min apart"
 
 
-def _through(steps: int) -> str:
-    return "" if steps == 1 else f" through {steps - 1} other{'s' if steps > 2 else ''}"
+def _through(steps: int, caller: str, called: str, seen: Scene) -> str:
+    """By what way one depends on the other, where that is not simply written in the catalogue."""
+    if steps > 1:
+        return f" through {steps - 1} other{'s' if steps > 2 else ''}"
+    source = seen.map.seen_by.get((caller, called))
+    return f" ({source} saw it call)" if source else ""
 
 
 def _short(name: str) -> str:

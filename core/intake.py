@@ -209,12 +209,12 @@ def _has_one_of(incident: Incident, prints: dict[str, Alert], records: Records) 
 def _placed(lost: str | None, arrival: Arrival, records: Records) -> Incident:
     """A new set of alerts: in the open incident that the rules find, else in one of its own."""
     config, now = records.settings.config, records.now()
-    new = concern_of(arrival.alerts, config, records.whereabouts)
+    known = records.service_map(cluster_named(arrival.alerts[0].labels, config))
+    new = concern_of(arrival.alerts, config, records.whereabouts, known)
     new = new.model_copy(update={"cluster": arrival.cluster or new.cluster})
     nodes = records.whereabouts.count_nodes(new.cluster if config.clusters else "")
-    match = (
-        None if lost else correlate(scene(new, arrival.key, records.book.concerns(), config, nodes, now.timestamp()))
-    )
+    seen = scene(new, arrival.key, records.book.concerns(), config, known, nodes, now.timestamp())
+    match = None if lost else correlate(seen)
     found = records.incidents.find(match.incident) if match else None
     if match and found and found.is_open:
         return _joined(found, match, new, arrival, records)

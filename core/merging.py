@@ -160,7 +160,7 @@ def _rewrite_concerns(old_id: str, new_id: str, cluster: str, keys: set[str], re
         alerts = list(records.book.all(incident_id))
         if not alerts:
             continue
-        new = concern_of(alerts, records.settings.config, records.whereabouts)
+        new = concern_of(alerts, records.settings.config, records.whereabouts, records.service_map(cluster))
         kept = before.apart if before and incident_id == old_id else frozenset()
         opened = before.opened_at if before and incident_id == old_id else records.now().timestamp()
         update = {"cluster": cluster, "apart": kept | apart, "opened_at": opened}

@@ -9,12 +9,14 @@ from datetime import datetime
 import redis
 
 from core.book import Book
+from core.learned import Learned
 from core.ledger import Ledger
 from core.model import utc_now
 from core.pages import Pages
 from core.queues import Queues
 from core.redis import connect
 from core.remediation import Remediations
+from core.service_map import ServiceMap, service_map
 from core.settings import Settings
 from core.stores import Incidents, Investigations, Outbox, Outcomes, Requests, Switches
 from core.whereabouts import Whereabouts
@@ -29,6 +31,7 @@ class Records:
     incidents: Incidents
     book: Book
     whereabouts: Whereabouts
+    learned: Learned
     investigations: Investigations
     requests: Requests
     outbox: Outbox
@@ -39,6 +42,11 @@ class Records:
     ledger: Ledger
     queues: Queues
     now: Callable[[], datetime] = utc_now
+
+    def service_map(self, cluster: str | None) -> ServiceMap:
+        """Who calls whom, as known now, with the names that hold in this cluster."""
+        config = self.settings.config
+        return service_map(config, self.learned.edges(self.now().timestamp()), cluster if config.clusters else "")
 
 
 def open_records(
@@ -51,7 +59,7 @@ def open_records(
     client = client or connect(settings)
     return Records(
         settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
-        whereabouts=Whereabouts(client), investigations=Investigations(client),
+        whereabouts=Whereabouts(client), learned=Learned(client), investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         queues=Queues(client), now=now,

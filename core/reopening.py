@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from core.concern import concern_of
+from core.concern import cluster_named, concern_of
 from core.errors import Conflict, NotFound
 from core.incident import Incident
 from core.opening import note, show_soon, start
@@ -48,7 +48,9 @@ def _take_alerts_back(incident: Incident, records: Records) -> None:
     alerts = list(records.book.all(incident.id))
     if not alerts:
         return
-    concern = concern_of(alerts, records.settings.config, records.whereabouts)
+    config = records.settings.config
+    known = records.service_map(cluster_named(alerts[0].labels, config))
+    concern = concern_of(alerts, config, records.whereabouts, known)
     opened = concern.model_copy(update={"opened_at": records.now().timestamp()})
     records.book.put(incident.id, opened.cluster, alerts)
     records.book.put_concern(incident.id, opened)

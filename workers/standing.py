@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.incident import Incident
 from core.ledger import Ledger
 from core.records import Records
+from core.service_map import Edge
 
 BEGUN = "action.begun"  # the ledger's entry before each effect; its actor is "bot", or who approved
 
@@ -33,6 +34,7 @@ class Standing:
     actions_taken: int | None = 0  # by the bot alone; a question has none
     alert_types: tuple[str, ...] = ()  # of the alerts that fire; none when a person asked
     approval: Approval | None = None
+    edges: tuple[Edge, ...] = ()  # who was seen to call whom; they complete the service map
 
 
 def standing_of(records: Records, incident: Incident | None, approval: Approval | None = None) -> Standing:
@@ -45,6 +47,7 @@ def standing_of(records: Records, incident: Incident | None, approval: Approval 
         actions_taken=_taken(records.ledger, incident.id) if incident else 0,
         alert_types=tuple(sorted({alert.name for alert in incident.firing})) if incident else (),
         approval=approval,
+        edges=records.learned.edges(records.now().timestamp()),
     )
 
 

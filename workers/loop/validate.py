@@ -15,12 +15,13 @@ from core.diagnosis import Action, BlastRadius, Diagnosis, Proposal, Recall, Sub
 from core.errors import ToolError, Unreachable
 from core.log import get_logger
 from core.observation import Observation
+from core.service_map import INGRESS, ServiceMap, service_map
 from core.settings import Config, Settings
 from policies.decide import load
 from workers.ports import Cluster
 from workers.reach.groups import Reads
 from workers.reach.rollout import deployed_at
-from workers.reach.service_map import Place, depending_on, service_of
+from workers.reach.service_map import Place, service_of
 from workers.reach.touch import Touch, touched
 from workers.standing import Standing
 
@@ -47,11 +48,12 @@ def validate(
     policy = load(settings)
     reads = Reads(cluster) if cluster else None
     shared = _of_the_case(diagnosis, recall, subject, settings.config, standing)
+    known = service_map(settings.config, standing.edges, subject.cluster)
     cause = diagnosis.root_cause
     proposals = []
     for action in actions:
         touch = _touch(action, reads) if reads else None
-        radius, reach = _reach(touch, observation, subject, settings.config) if touch else (None, {})
+        radius, reach = _reach(touch, observation, subject, settings.config, known) if touch else (None, {})
         age = _age(action, touch, reads, now) if touch and reads else {}
         facts = {**shared, **reach, **age, "namespace_allowed": _is_listed(action, touch, settings.config)}
         proposals.append(
@@ -97,7 +99,9 @@ def _touch(action: Action, reads: Reads) -> Touch | None:
         return None
 
 
-def _reach(touch: Touch, observation: Observation, subject: Subject, config: Config) -> tuple[BlastRadius, Facts]:
+def _reach(
+    touch: Touch, observation: Observation, subject: Subject, config: Config, known: ServiceMap
+) -> tuple[BlastRadius, Facts]:
     """How far it reaches, and whether state is in reach. What the catalogue does not list may keep state."""
 
     def named(places: Iterable[Place]) -> tuple[set[str], set[str]]:
@@ -109,10 +113,14 @@ def _reach(touch: Touch, observation: Observation, subject: Subject, config: Con
     services, unlisted = named(places)
     fronts = {f"{place[0]}/{front}" for place, front in touch.fronts if "/".join(place) in unlisted}
     callers, strangers = named(_callers(places, observation))
-    mapped = {*callers, *depending_on(services | callers, config)} - services
-    radius = BlastRadius(
-        pods=touch.pods, services=len(services | fronts), downstream=tuple(sorted(mapped | strangers - unlisted))
-    )
+    asked = services | callers | _on_the_map(unlisted | strangers)
+    depending = {*callers, *known.depending_on(asked)} - services
+    mapped = {name for name in depending if name in config.services}
+    learned = depending - mapped
+    fronting = {name for name in learned if f"/{INGRESS}" in name}  # it keeps no state
+    strangers |= learned - fronting
+    downstream = tuple(sorted(mapped | fronting | strangers - unlisted))
+    radius = BlastRadius(pods=touch.pods, services=len(services | fronts), downstream=downstream)
     in_reach = services | mapped
     return radius, {
         "blast_radius": radius.model_dump(mode="json"),
@@ -128,6 +136,11 @@ def _callers(places: set[Place], observation: Observation) -> set[Place]:
     touched_places = {"/".join(place) for place in places}
     calling = {caller for caller, called in observation.calls if called in touched_places}
     return {(namespace, owner) for namespace, _, owner in (each.partition("/") for each in calling)} - places
+
+
+def _on_the_map(places: Iterable[str]) -> set[str]:
+    """What the service map calls workloads that the catalogue does not list: "shop/cron", without the kind."""
+    return {f"{namespace}/{owner.partition('/')[2]}" for namespace, _, owner in (p.partition("/") for p in places)}
 
 
 def _keep_state(services: Iterable[str], config: Config) -> bool:

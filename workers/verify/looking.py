@@ -12,9 +12,9 @@ from core.diagnosis import Subject
 from core.errors import SreError, ToolError
 from core.incident import Alert
 from core.remediation import Look, Remediation
+from core.service_map import service_map
 from core.settings import Config
 from workers.ports import Cluster, Metrics
-from workers.reach.service_map import depending_on
 from workers.triage.focus import Focus
 from workers.triage.metricnames import WANTED, Asked
 from workers.triage.readings import BACK
@@ -136,10 +136,11 @@ def survey(
 
 
 def _downstream(remediation: Remediation, config: Config) -> tuple[str, ...]:
-    """Catalogue names of the services that depend on the target's, those that the proposal named first."""
+    """Catalogue names of the services that depend on the target's: those that the proposal named by the whole map, and
+    those that are written, where it could not."""
     radius = remediation.proposal.blast_radius
     named = radius.downstream if radius else ()
-    mapped = depending_on([remediation.service], config) if remediation.service else ()
+    mapped = service_map(config).depending_on([remediation.service]) if remediation.service else ()
     return tuple(name for name in dict.fromkeys((*named, *mapped)) if name in config.services)
 
 

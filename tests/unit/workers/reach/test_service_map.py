@@ -1,11 +1,11 @@
-"""Which service a workload belongs to, and who depends on it."""
+"""Which service a workload belongs to."""
 
 from __future__ import annotations
 
 import pytest
 
 from core.settings import Config, Service
-from workers.reach.service_map import depending_on, service_of
+from workers.reach.service_map import service_of
 
 CONFIG = Config(
     services={
@@ -36,9 +36,3 @@ def test_a_workload_belongs_to_the_service_that_lists_it(
     place: tuple[str, str], cluster: str | None, wanted: str | None
 ) -> None:
     assert service_of(place, cluster, CONFIG) == wanted
-
-
-def test_who_depends_on_it_includes_those_who_depend_on_them() -> None:
-    assert depending_on({"payments"}, CONFIG) == ("checkout", "redis", "storefront")
-    assert depending_on({"search"}, CONFIG) == ()
-    assert depending_on((), CONFIG) == ()
