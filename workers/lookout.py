@@ -1,4 +1,5 @@
-"""Looks around by the clock for what the web process cannot see: where pods run, what was rolled out, and silences."""
+"""Looks around by the clock for what the web process cannot see: where pods run, what was rolled out, who calls whom,
+and silences."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from core.errors import SreError
 from core.log import get_logger
 from core.reconciling import reconcile
 from core.whereabouts import Seen
+from workers.learning import learn
 from workers.ports import Cluster
 from workers.triage.objects import Obj, annotations_of, created_at, labels_of, name_of, namespace_of, spec_of, status_of
 from workers.world import World
@@ -26,6 +28,7 @@ def look_around(world: World) -> None:
             records.whereabouts.note(name or "", seen_in(world.outside.cluster(name)), records.now().timestamp())
         except SreError as error:
             log.warning("not_looked_around", cluster=name, why=str(error))
+    learn(world)
     if world.outside.alerts is not None:
         reconcile(world.outside.alerts.every(), records)
 

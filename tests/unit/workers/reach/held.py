@@ -15,6 +15,7 @@ _GROUPS = {
     "Pod": "/api/v1", "Service": "/api/v1", "Node": "/api/v1", "Namespace": "/api/v1", "Job": "/apis/batch/v1",
     "Deployment": "/apis/apps/v1", "StatefulSet": "/apis/apps/v1", "DaemonSet": "/apis/apps/v1",
     "ReplicaSet": "/apis/apps/v1", "ControllerRevision": "/apis/apps/v1",
+    "Ingress": "/apis/networking.k8s.io/v1",
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ class HeldCluster:
 
 
 def _lists_of(obj: Obj) -> set[str]:
-    resource = obj["kind"].lower() + "s"
+    resource = "ingresses" if obj["kind"] == "Ingress" else obj["kind"].lower() + "s"
     namespace = obj["metadata"].get("namespace")
     base = _GROUPS[obj["kind"]]
     return {f"{base}/{resource}"} | ({f"{base}/namespaces/{namespace}/{resource}"} if namespace else set())
