@@ -7,7 +7,23 @@ from datetime import datetime
 
 from blocks.card import STATE_WORDS, began
 from blocks.command import people
-from blocks.parts import Line, Part, ago, bold, bullets, clock, counted, is_web, link, message, rich, small, text, user
+from blocks.parts import (
+    Line,
+    Part,
+    ago,
+    bold,
+    bullets,
+    channel,
+    clock,
+    counted,
+    is_web,
+    link,
+    message,
+    rich,
+    small,
+    text,
+    user,
+)
 from blocks.proposal import in_words
 from core.diagnosis import Investigation
 from core.incident import Incident
@@ -121,7 +137,7 @@ def _people(incident: Incident, now: datetime) -> Iterator[Part]:
         yield text(" · no status yet")
     if command.room:
         yield text(" · ")
-        yield {"type": "channel", "channel_id": command.room.channel}
+        yield channel(command.room.channel)
 
 
 def _event(entry: Entry, now: datetime) -> Iterator[Part]:

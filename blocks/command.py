@@ -262,5 +262,5 @@ def _words(block_id: str, label: str, most: int, *, optional: bool = False, init
     element: dict[str, Any] = {
         "type": "plain_text_input", "action_id": FIELD, "multiline": most > REASON_CHARS, "max_length": most,
     }  # fmt: skip
-    return _input(block_id, label, element | ({"initial_value": fit(initial, most)} if initial else {}),
+    return _input(block_id, label, element | ({"initial_value": plain(initial, most)} if initial else {}),
                   optional=optional)  # fmt: skip

@@ -245,7 +245,7 @@ def _words(label: str, most: int, initial: str = "") -> Block:
         "type": "plain_text_input", "action_id": TEXT_FIELD, "multiline": True, "max_length": most,
     }  # fmt: skip
     if initial:
-        element["initial_value"] = initial
+        element["initial_value"] = plain(initial, most)
     return {"type": "input", "block_id": TEXT_BLOCK, "element": element,
             "label": {"type": "plain_text", "text": label}}  # fmt: skip
 

@@ -117,8 +117,10 @@ def mention(name: str) -> str:
 
 
 def channel(channel_id: str) -> Part:
-    """A channel by id."""
-    return {"type": "channel", "channel_id": channel_id[:255]}
+    """A channel by id; anything else is shown as text."""
+    if re.fullmatch(r"[CDG][A-Z0-9]{2,20}", channel_id):
+        return {"type": "channel", "channel_id": channel_id}
+    return text(channel_id, 80)
 
 
 def link(url: str | None, label: str, most: int = 150) -> Part:

@@ -168,7 +168,8 @@ def test_the_environment_is_one_that_the_bot_accepts(company: Company) -> None:
 
 def test_scenarios_name_services_and_workloads_that_exist() -> None:
     assert [s.name for s in SCENARIOS] == [
-        "bad-deploy", "autonomous", "memory-limit", "image-typo", "unschedulable", "quiet-dependency", "storm", "healthy",
+        "bad-deploy", "autonomous", "memory-limit", "image-typo", "unschedulable", "quiet-dependency", "storm",
+        "healthy",
     ]  # fmt: skip
     for scenario in SCENARIOS:
         assert set(scenario.ending.services) <= {None, *BY_NAME}
