@@ -202,7 +202,8 @@ def form(title: str, name: str, submit: str, metadata: Mapping[str, Any], blocks
     found: dict[str, Any] = {
         "type": "modal", "callback_id": f"{ORDER}:{name}" if name else ORDER, "blocks": list(blocks)[:100],
         "title": {"type": "plain_text", "text": fit(title, 24)}, "close": {"type": "plain_text", "text": "Close"},
-        "private_metadata": json.dumps(metadata, ensure_ascii=False),
+        # Half a character, which JSON can escape and UTF-8 cannot write, becomes a question mark.
+        "private_metadata": json.dumps(metadata, ensure_ascii=False).encode("utf-8", "replace").decode(),
     }  # fmt: skip
     return found | ({"submit": {"type": "plain_text", "text": submit}} if submit else {})
 
