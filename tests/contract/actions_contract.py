@@ -149,6 +149,8 @@ class ActionsContract:
     def test_a_restart_replaces_every_pod_once(self, stage: Stage) -> None:
         name = stage.deployment()
         before = self.pods(stage, name)
+        # A deployment is given its revision a moment after it is made, and counts as changed by that.
+        stage.eventually(lambda: Doing(stage, "restart_deployment", name).dry_run().passed, "a revision")
         doing = Doing(stage, "restart_deployment", name)
         assert doing.dry_run().change == ("every pod is replaced, as by kubectl rollout restart",)
         assert self.pods(stage, name) == before
