@@ -15,7 +15,7 @@ class Ending:
     service: str | tuple[str, ...] | None  # whose incident it may be, by catalogue name; None: of no service
     condition: str | None  # of the root cause; None when nothing is wrong and no cause may be named
     target: str | None  # "Deployment/checkout"
-    alerts: int = 1  # at least so many in it
+    alerts: int = 0  # at least so many in it
     alone: bool = False  # whether it must be the only incident, looked into once
     repaired: bool = False  # whether it must be repaired, seen to hold, and resolved
 
