@@ -61,6 +61,9 @@ def help_view() -> View:
             rich([text("In a thread, where Slack has no commands, mention me with a question, as in "),
                   code("@sre why is checkout slow?"), text(". On any message, "), code("Investigate this"),
                   text(" is under its ⋮ menu.")]),
+            rich([text("In an incident's thread also "), code("@sre catch me up"), text(", "), code("take command"),
+                  text(", "), code("severity 2"), text(", "), code("update …"), text(", "), code("resolve …"),
+                  text("; its card has all of it under ⋯.")]),
             small("Nothing is changed by asking: what changes something is decided by policy, or by a click."),
         ],
     )  # fmt: skip
