@@ -19,6 +19,7 @@ from core import damping
 from core.concern import Concern, Trace, cluster_named, concern_of
 from core.correlate import Match, correlate, scene
 from core.errors import Conflict, Transient
+from core.firings import firing_of
 from core.folding import Folded, entries, fold, telling
 from core.incident import Alert, Incident, Joined
 from core.labels import worst
@@ -85,6 +86,7 @@ def find_or_open(records: Records, arrival: Arrival) -> Incident | None:
     with turn(records):
         incident, lost = _holder(arrival, records)
         if incident is None and all(alert.status == "resolved" for alert in arrival.alerts):
+            _note_ended(arrival.alerts, "", arrival, records)
             records.book.count(records.now(), {"resolved_unknown": len(arrival.alerts)})
             return None
         if incident is None:
@@ -267,6 +269,7 @@ def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, ma
     folded = fold(known | {a.fingerprint: a for a in records.book.find_many(before.id, gone).values()},
                   (*arrival.alerts, *over), arrival.id)  # fmt: skip
     flapping = damping.note_changes(folded, arrival.cluster, records)
+    _note_ended(folded.ended, before.id, arrival, records)  # first: what the book has as ended does not end again
     records.book.put(before.id, arrival.cluster, folded.alerts)
     if match is None and records.book.group(before.id, arrival.id) is None:
         records.book.put_group(before.id, _set(arrival, records, known_as="the same alerts under another key"))
@@ -296,6 +299,11 @@ def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, ma
     records.book.count(now, {**folded.counts, **joined, "flapping": len(flapping)})
     _tell(before, after, folded, flapping, match, records)
     return after
+
+
+def _note_ended(alerts: Iterable[Alert], incident_id: str, arrival: Arrival, records: Records) -> None:
+    config = records.settings.config
+    records.firings.note(firing_of(alert, incident_id, arrival.cluster, config) for alert in alerts)
 
 
 def _tell(before: Incident, after: Incident, folded: Folded, flapping: set[str], match: Match | None,

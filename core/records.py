@@ -9,6 +9,8 @@ from datetime import datetime
 import redis
 
 from core.book import Book
+from core.change_events import ChangeEvents
+from core.firings import Firings
 from core.learned import Learned
 from core.ledger import Ledger
 from core.model import utc_now
@@ -32,6 +34,8 @@ class Records:
     book: Book
     whereabouts: Whereabouts
     learned: Learned
+    changes: ChangeEvents
+    firings: Firings
     investigations: Investigations
     requests: Requests
     outbox: Outbox
@@ -59,7 +63,8 @@ def open_records(
     client = client or connect(settings)
     return Records(
         settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
-        whereabouts=Whereabouts(client), learned=Learned(client), investigations=Investigations(client),
+        whereabouts=Whereabouts(client), learned=Learned(client), changes=ChangeEvents(client),
+        firings=Firings(client), investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         queues=Queues(client), now=now,

@@ -63,6 +63,14 @@ class Autonomy(_Section):
     cooldown_s: int = Field(default=600, ge=0, le=86_400)  # how long a service is left alone after each action
 
 
+class Retention(_Section):
+    """For how many days what is over is kept; the ledger is trimmed only after an export."""
+
+    incidents: int = Field(default=400, ge=30)  # with their investigations, remediations and messages
+    firings: int = Field(default=100, ge=35)  # noise is compared over four weeks
+    changes: int = Field(default=120, ge=7)
+
+
 class Config(_Section):
     """The SRE_CONFIG file. Every key is optional; an unknown one is an error that names it."""
 
@@ -74,6 +82,7 @@ class Config(_Section):
     grouping: Grouping = Grouping()
     incidents: IncidentRules = IncidentRules()
     maintenance: tuple[Maintenance, ...] = ()
+    retention: Retention = Retention()
 
 
 class Settings(BaseModel):
@@ -103,6 +112,7 @@ class Settings(BaseModel):
     pagerduty_from: str | None = None
     pagerduty_webhook_secret: SecretStr | None = None
     alertmanager_webhook_token: SecretStr | None = None
+    deploy_webhook_token: SecretStr | None = None  # bearer token, and GitHub's webhook secret
     opa_url: str | None = None
     channel: str | None = None
     port: int = 8080
@@ -136,7 +146,7 @@ _NAMES = {
         "slack_bot_token", "slack_app_token", "slack_signing_secret", "slack_api_url", "anthropic_api_key",
         "anthropic_base_url", "redis_url", "qdrant_url", "qdrant_path", "kubeconfig", "prometheus_url",
         "alertmanager_url", "loki_url", "tempo_url", "pagerduty_api_key", "pagerduty_api_url", "pagerduty_from",
-        "pagerduty_webhook_secret", "alertmanager_webhook_token", "opa_url", "port",
+        "pagerduty_webhook_secret", "alertmanager_webhook_token", "deploy_webhook_token", "opa_url", "port",
     )
 }  # fmt: skip
 
