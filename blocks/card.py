@@ -90,8 +90,8 @@ def _notes(incident: Incident, now: datetime) -> Iterator[Line]:
 
 
 def began(incident: Incident) -> datetime:
-    """When the trouble began: with its first alert, at the latest when it was opened."""
-    return min((*(alert.starts_at for alert in incident.alerts), incident.opened_at))
+    """When the trouble began."""
+    return incident.began_at
 
 
 def _lasted(incident: Incident, now: datetime) -> timedelta:

@@ -94,6 +94,11 @@ class Incident(Model):
         return self.state not in ENDED
 
     @property
+    def began_at(self) -> Moment:
+        """When the trouble began: with its first alert, at the latest when it was opened."""
+        return min((*(alert.starts_at for alert in self.alerts), self.opened_at))
+
+    @property
     def pagerduty(self) -> Page | None:
         """The incident in PagerDuty that tells most: an open one, of high urgency, that nobody has yet, the oldest."""
         return min(self.pages, key=lambda p: (not p.is_open, p.urgency != "high", p.status, p.number), default=None)
