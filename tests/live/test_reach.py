@@ -28,13 +28,18 @@ def shop(lab: Lab) -> Iterator[str]:
     with lab.namespace("reach") as namespace:
         db = workload("db", kind="StatefulSet", replicas=2)
         lab.apply(namespace, workload("web", replicas=3), service("web"), db, job("report", "done"))
-
-        def started() -> bool:
-            pods = list(lab.cluster.items(f"/api/v1/namespaces/{namespace}/pods"))
-            return len(pods) == 6 and all(pod["status"].get("phase") != "Pending" for pod in pods)
-
-        eventually(started, WITHIN_S, "six pods that started")
+        settle(lab, namespace)
         yield namespace
+
+
+def settle(lab: Lab, namespace: str) -> None:
+    """Wait until no rollout is under way."""
+
+    def started() -> bool:
+        pods = list(lab.cluster.items(f"/api/v1/namespaces/{namespace}/pods"))
+        return len(pods) == 6 and all(pod["status"].get("phase") != "Pending" for pod in pods)
+
+    eventually(started, WITHIN_S, "six pods that started")
 
 
 def reach(lab: Lab, kind: str, namespace: str, name: str, **params: Any) -> tuple[Touch, datetime | None]:
@@ -81,6 +86,7 @@ def test_a_stateful_set_keeps_data_and_has_revisions(lab: Lab, shop: str) -> Non
 
 
 def test_a_drain_reaches_what_runs_there_and_a_cordon_nothing(lab: Lab, shop: str) -> None:
+    settle(lab, shop)
     running = [
         pod for pod in lab.cluster.items(f"/api/v1/namespaces/{shop}/pods")
         if pod["status"]["phase"] == "Running" and pod["spec"].get("nodeName")
