@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from blocks.parts import bold, bullets, channel, clean, code, message, rich, sentence, small, text, user
+from typing import NamedTuple
+
+from blocks.parts import Block, bold, bullets, channel, clean, code, message, rich, sentence, small, text, user
 from core.incident import Incident
 from core.outbox import View
 
-COMMANDS: tuple[tuple[str, str, str], ...] = (
-    ("status", "[service]", "what is open and firing, and my mode; from stored state, at once"),
-    ("explain", "<pod, deployment, service, alert or INC-n> [question]", "I look, read only, and answer in a thread"),
-    ("incident", "<service> <what is wrong>", "opens it, posts its card, investigates"),
-    ("mode", "[shadow, assist or autonomous]", "what I may do by myself; changed by those who may approve"),
-    ("pause", "[why]", "nothing more is done to the cluster, at once; /sre resume ends it"),
-    ("resume", "", "ends a pause"),
-    ("verify", "", "whether the ledger's chain holds"),
-    ("help", "", "this"),
+INCIDENT, MORNING, LIMITS = "During an incident", "Every morning, and afterwards", "Limits and records"
+GROUPS = (INCIDENT, MORNING, LIMITS)  # of the help, in the order in which somebody at night needs them
+
+
+class Row(NamedTuple):
+    """A command as the help has it: one line of a phone where that can be."""
+
+    name: str
+    arguments: str
+    does: str
+    group: str
+
+
+COMMANDS: tuple[Row, ...] = (
+    Row("status", "[service]", "what is open and firing, from stored state, at once", INCIDENT),
+    Row("explain", "<what> [question]", "I look, read only; a service, pod, alert or INC-n", INCIDENT),
+    Row("incident", "<service> <what is wrong>", "opens it, posts its card, investigates", INCIDENT),
+    Row("mode", "[shadow, assist or autonomous]", "what I may do by myself", LIMITS),
+    Row("pause", "[why]", "nothing more is done to the cluster, at once", LIMITS),
+    Row("resume", "", "ends a pause", LIMITS),
+    Row("verify", "", "whether the ledger's chain holds", LIMITS),
+    Row("help", "", "this", LIMITS),
 )
 
 
@@ -52,12 +67,10 @@ def stopped_view() -> View:
 
 def help_view() -> View:
     """What can be asked, and where."""
-    lines = [[code(f"/sre {name} {arguments}".strip()), text(f" {what}")] for name, arguments, what in COMMANDS]
     return message(
-        f"You can ask me by /sre {', '.join(name for name, _, _ in COMMANDS)}, or by mentioning me in any thread",
+        f"You can ask me by /sre {', '.join(row.name for row in COMMANDS)}, or by mentioning me in any thread",
         [
-            rich([text("Type one of these in a channel:")]),
-            bullets(lines),
+            *(block for name in GROUPS for block in _help_of(name)),
             rich([text("In a thread, where Slack has no commands, mention me with a question, as in "),
                   code("@sre why is checkout slow?"), text(". On any message, "), code("Investigate this"),
                   text(" is under its ⋮ menu.")]),
@@ -67,3 +80,10 @@ def help_view() -> View:
             small("Nothing is changed by asking: what changes something is decided by policy, or by a click."),
         ],
     )  # fmt: skip
+
+
+def _help_of(name: str) -> list[Block]:
+    """The commands of one group under its name."""
+    rows = [row for row in COMMANDS if row.group == name]
+    lines = [[code(f"/sre {row.name} {row.arguments}".strip()), text(f" {row.does}")] for row in rows]
+    return [rich([bold(name)]), bullets(lines)] if rows else []

@@ -126,5 +126,5 @@ _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
     "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
-if {*_HANDLERS, *CONTROLS} != {name for name, _, _ in COMMANDS}:
+if {*_HANDLERS, *CONTROLS} != {row.name for row in COMMANDS}:
     raise AssertionError("the help and the commands name different words")

@@ -52,7 +52,7 @@ class Page:
         return web.FileResponse(_STATIC / "index.html")
 
     async def _workspace(self, _request: web.Request) -> web.Response:
-        commands = [{"word": word, "args": args, "does": does} for word, args, does in COMMANDS]
+        commands = [{"word": row.name, "args": row.arguments, "does": row.does} for row in COMMANDS]
         app = {
             "commands": commands,
             "shortcuts": _SHORTCUTS,
