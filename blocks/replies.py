@@ -25,6 +25,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("status", "[service]", "what is open and firing, from stored state, at once", INCIDENT),
     Row("explain", "<what> [question]", "I look, read only; a service, pod, alert or INC-n", INCIDENT),
     Row("incident", "<service> <what is wrong>", "opens it, posts its card, investigates", INCIDENT),
+    Row("runbooks", "<words>", "the runbooks nearest to some words", INCIDENT),
     Row("mode", "[shadow, assist or autonomous]", "what I may do by myself", LIMITS),
     Row("pause", "[why]", "nothing more is done to the cluster, at once", LIMITS),
     Row("resume", "", "ends a pause", LIMITS),

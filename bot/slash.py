@@ -15,7 +15,7 @@ from bot.membership import GroupsOf
 from bot.words import LONGEST, nearest, plain
 from core.intake import open_incident
 from core.outbox import View
-from core.queues import ANSWER, CHECK_LEDGER
+from core.queues import ANSWER, CHECK_LEDGER, FIND_RUNBOOKS
 from core.records import Records
 from core.request import Request
 from core.status import read_status
@@ -113,7 +113,15 @@ def _verify(_rest: str, command: Command, records: Records) -> View:
     return reply("I am recomputing the ledger's chain; the answer comes here, to you alone")
 
 
-def _saved(kind: Literal["explain", "verify"], text: str, command: Command, records: Records) -> Request:
+def _runbooks(rest: str, command: Command, records: Records) -> View:
+    if not rest:
+        return reply("Say what it is about, as in /sre runbooks pods crash after a rollout.")
+    request = _saved("runbooks", rest, command, records)
+    records.queues.enqueue("investigate", FIND_RUNBOOKS, request.id)
+    return reply("I am looking through the runbooks; the answer comes here, to you alone")
+
+
+def _saved(kind: Literal["explain", "verify", "runbooks"], text: str, command: Command, records: Records) -> Request:
     request = Request(
         id=uuid4().hex, kind=kind, text=text, user=command.user, team=command.team, channel=command.channel,
         response_url=command.response_url, asked_at=records.now(),
@@ -123,7 +131,8 @@ def _saved(kind: Literal["explain", "verify"], text: str, command: Command, reco
 
 
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
-    "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "help": _help,
+    "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "runbooks": _runbooks,
+    "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
 if {*_HANDLERS, *CONTROLS} != {row.name for row in COMMANDS}:

@@ -29,6 +29,7 @@ ANCHOR = "workers.jobs.anchor"  # (): the ledger's head into a channel, once a d
 CHECK_LEDGER = "workers.jobs.check_ledger"  # (request id): whether the chain holds
 MAKE_ROOM = "workers.jobs.make_room"  # (incident id, Slack user id): its own channel, that person invited
 SIMILAR = "workers.jobs.similar"  # (request id): past incidents like one, for whoever asked
+FIND_RUNBOOKS = "workers.jobs.find_runbooks"  # (request id): runbooks for words, for whoever asked
 REMIND = "workers.jobs.remind"  # (): commanders of updates that they promised
 TAKE_EVENT = "workers.jobs.take_event"  # (event id): what happened in PagerDuty
 TELL_PAGERDUTY = "workers.jobs.tell_pagerduty"  # (wish key): something that should be so there

@@ -210,6 +210,14 @@ def similar(request_id: str) -> None:
     answer_similar(world.records.requests.get(request_id), world)
 
 
+def find_runbooks(request_id: str) -> None:
+    """Tell whoever asked which runbooks are nearest to some words."""
+    world = current()
+    from workers.finding import find_runbooks as answer_find
+
+    answer_find(world.records.requests.get(request_id), world)
+
+
 def remind() -> None:
     """Remind of updates that were promised and are due. Safe to repeat."""
     records = current().records

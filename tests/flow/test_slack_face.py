@@ -63,7 +63,7 @@ def test_status_is_answered_at_once_from_stored_state(face: Face) -> None:
 
 
 def test_help_lists_the_commands_and_is_the_answer_to_nothing(face: Face) -> None:
-    assert text(sre(face, "help")).startswith("You can ask me by /sre status, explain, incident, mode, pause, resume")
+    assert text(sre(face, "help")).startswith("You can ask me by /sre status, explain, incident")
     assert text(sre(face, "")) == text(sre(face, "help"))
 
 

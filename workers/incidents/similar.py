@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from blocks.command import similar_view, told
 from blocks.parts import text
-from core.errors import Refused, ToolError, Unreachable
+from core.errors import ToolError, Unreachable
 from core.incident import Incident
 from core.log import get_logger
 from core.outbox import View
 from core.request import Request
-from workers.ports import Slack
+from workers.telling import tell
 from workers.world import World
 
 log = get_logger(__name__)
@@ -22,7 +22,7 @@ def similar(request: Request, world: World) -> None:
     """Ask the memory and answer. Raises: Transient while Slack puts it off."""
     incident = world.records.incidents.get(request.text)
     if world.slack:
-        _answer(request, _found(incident, world), world.slack)
+        tell(request, _found(incident, world), world.slack)
 
 
 def _found(incident: Incident, world: World) -> View:
@@ -35,17 +35,3 @@ def _found(incident: Incident, world: World) -> View:
         return told(text("I cannot read my memory at this moment, so I do not know what is like it; ask again later."))
     others = tuple(hit for hit in hits if hit.id != incident.id)[:_MOST_HITS]
     return similar_view(incident, others, world.records.now())
-
-
-def _answer(request: Request, view: View, slack: Slack) -> None:
-    """To where it was asked. An address that is used up or too old leaves the thread."""
-    if request.response_url:
-        try:
-            slack.respond(request.response_url, view, request.thread_ts)
-            return
-        except Refused as error:
-            log.info("response_url_refused", code=error.code)
-    try:
-        slack.whisper(request.channel, request.user, view, request.thread_ts)
-    except Refused as error:  # they are not in that channel, or left: nobody else is to be told
-        log.warning("whisper_refused", code=error.code)
