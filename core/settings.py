@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from core.digest_settings import DigestTime
 from core.errors import ConfigError
 from core.grouping_settings import Grouping, Maintenance
 from core.incident_settings import IncidentRules
@@ -35,12 +36,6 @@ class Service(_Section):
     state: Literal["none", "memory", "persistent"] | None = None  # None: nobody said, so nothing may assume it
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()  # Slack user groups
-
-
-class DigestTime(_Section):
-    at: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    days: str = "mon-fri"
-    timezone: str = "UTC"
 
 
 class Channels(_Section):
@@ -192,6 +187,12 @@ def load_config(path: Path) -> Config:
         key = ".".join(str(part) for part in first["loc"]) or "the file"
         what = "is not a known key" if first["type"] == "extra_forbidden" else f"is wrong: {first['msg']}"
         raise ConfigError(f"{path}: {key} {what}.") from error
+    _check_names(config, path)
+    return config
+
+
+def _check_names(config: Config, path: Path) -> None:
+    """Raises: ConfigError when one part of the file names what another does not have."""
     for name, service in config.services.items():
         for needed in service.depends_on:
             if needed not in config.services:
@@ -201,9 +202,14 @@ def load_config(path: Path) -> Config:
         for workload in service.workloads:
             if not re.fullmatch(r"[A-Z][A-Za-z]+/[a-z0-9.-]+", workload):
                 raise ConfigError(f"{path}: services.{name}.workloads: write {workload!r} as Kind/name.")
+    for channel, digest in config.channels.digests.items():
+        for name in digest.services:
+            if name not in config.services:
+                raise ConfigError(
+                    f"{path}: channels.digests.{channel}.services names {name!r}, which is not under services."
+                )
     for window in config.maintenance:
         if window.service and window.service not in config.services:
             raise ConfigError(f"{path}: maintenance names {window.service!r}, which is not under services.")
         if window.cluster and window.cluster not in config.clusters:
             raise ConfigError(f"{path}: maintenance names {window.cluster!r}, which is not under clusters.")
-    return config

@@ -50,6 +50,12 @@ def test_nothing_set_is_a_start_in_shadow_mode() -> None:
         ("services: [", "is not valid YAML at line"),
         ("autonomy: {mode: reckless}", "autonomy.mode is wrong"),
         ('channels: {digests: {C1: {at: "9 o\'clock"}}}', "channels.digests.C1.at is wrong"),
+        (
+            "channels: {digests: {C1: {days: mon-frei}}}",
+            "'mon-frei' are no weekdays; write them as mon-fri, mon,wed,fri",
+        ),
+        ("channels: {digests: {C1: {timezone: Berlin}}}", "'Berlin' is no time zone; write it as Europe/Berlin"),
+        ("channels: {digests: {C1: {services: [moon]}}}", "channels.digests.C1.services names 'moon'"),
         ("just words", "is wrong"),
     ],
 )
