@@ -15,6 +15,7 @@ from blocks.command import ORDER, told_form
 from blocks.forms import REASON_BLOCK, REJECT_MODAL
 from blocks.parts import rich, text
 from blocks.replies import reply
+from blocks.toil import LOG_TOIL, MINUTES_BLOCK
 from core.errors import SreError
 from core.log import get_logger
 from core.outbox import View
@@ -104,6 +105,8 @@ class Answering:
             return BoltResponse(status=200, body={"response_type": "ephemeral", "text": view.text})
         if body.get("type") == "view_submission" and body["view"].get("callback_id") == REJECT_MODAL:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": {REASON_BLOCK: view.text}})
+        if body.get("type") == "view_submission" and body["view"].get("callback_id") == LOG_TOIL:
+            return BoltResponse(status=200, body={"response_action": "errors", "errors": {MINUTES_BLOCK: view.text}})
         if body.get("view") and str(body["view"].get("callback_id")).startswith(ORDER):
             modal = told_form("Nothing was done", [rich([text(view.text)])])
             if body.get("type") == "view_submission":

@@ -18,18 +18,22 @@ from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.forms import REJECT_MODAL
 from blocks.grouping import MERGE_MODAL, MORE, SPLIT
+from blocks.measures import EXPORT, SHOW_DEFINITIONS, definitions_modal
 from blocks.paging import ACKNOWLEDGE, ESCALATE, NOTE_MODAL, PAGE_MODAL, RESOLVE
 from blocks.replies import reply
+from blocks.toil import LOG_TOIL, UNDO_TOIL
 from bot.answering import Answering, Body, Place, place_of
 from bot.approvals import on_approve, on_details, on_reject, on_rejected
 from bot.buttons import evidence_page, on_feedback
 from bot.commanding import ask_what_fixed_it, on_choice, on_form, on_incident_menu, on_order, reply_blocks
 from bot.grouping import on_merge, on_more, on_split
+from bot.measuring import on_export
 from bot.membership import slack_groups
 from bot.mentions import INVESTIGATE_THIS, on_investigate_this, on_mention, on_stop
 from bot.paging import on_note, on_page, on_page_button, on_reaction
 from bot.presence import slack_absence
 from bot.slash import Command, answer
+from bot.toiling import on_log_toil, on_logged, on_undo, place_in
 from core.errors import NotFound
 from core.outbox import View
 from core.records import Records
@@ -63,6 +67,7 @@ def build_app(records: Records, answering: Answering) -> App:
     _listen_to_grouping(app, records, answering)
     _listen_to_orders(app, records, answering)
     _listen_to_paging(app, records, answering)
+    _listen_to_figures(app, records, answering)
     _listen_to_cards(app, records, answering)
     app.error(answering.apologise)
     return app
@@ -202,6 +207,42 @@ def _listen_to_paging(app: App, records: Records, answering: Answering) -> None:
             ack(response_action="errors", errors=errors)
         else:
             ack()
+
+
+def _listen_to_figures(app: App, records: Records, answering: Answering) -> None:
+    """Metrics and toil."""
+
+    @app.action(SHOW_DEFINITIONS)
+    def definitions(ack: Ack, body: Body) -> None:
+        ack()
+        answering.show(definitions_modal(), body["trigger_id"], place_of(body))
+
+    @app.action(EXPORT)
+    def export(ack: Ack, body: Body) -> None:
+        view = on_export(body, place_of(body), records)
+        ack()
+        answering.say(view, place_of(body))
+
+    @app.action(UNDO_TOIL)
+    def undo(ack: Ack, body: Body) -> None:
+        view = on_undo(body, records)
+        ack()
+        answering.say(view, place_of(body))
+
+    @app.shortcut(LOG_TOIL)
+    def log_toil(ack: Ack, body: Body) -> None:
+        form = on_log_toil(body, place_of(body), records)
+        ack()
+        answering.show(form, body["trigger_id"], place_of(body))
+
+    @app.view(LOG_TOIL)
+    def logged(ack: Ack, body: Body) -> None:
+        found = on_logged(body, records)
+        if isinstance(found, View):
+            ack()
+            answering.say(found, place_in(body))
+        else:
+            ack(response_action="errors", errors=found)
 
 
 def _listen_to_cards(app: App, records: Records, answering: Answering) -> None:

@@ -9,6 +9,7 @@ from blocks.evidence import evidence_modal
 from blocks.replies import reply
 from core.errors import NotFound
 from core.outbox import View
+from core.queues import COUNT_INCIDENT
 from core.records import Records
 
 _REMEMBERED_S = 90 * 86_400
@@ -31,6 +32,8 @@ def on_feedback(body: dict[str, Any], records: Records) -> View:
         "feedback.given", actor=user, at=records.now(), incident=investigation.incident,
         data={"investigation": investigation.id, "right": right},
     )  # fmt: skip
+    if incident and not incident.is_open:
+        records.queues.enqueue("notify", COUNT_INCIDENT, incident.id)
     return reply(
         f"Noted: {investigation.id} was {said}. " + ("Thank you." if right else "Say in this thread what it was.")
     )

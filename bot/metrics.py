@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from core.queues import QUEUES
+from bot.stored_figures import alerts, queues, state, stored
 from core.records import Records
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Metrics:
 
 
 class _Gauges:
+    """What is read when it is asked for: the bot's own state, and the counters that all processes share."""
+
     def __init__(self, records: Records, connections: Callable[[], int]) -> None:
         self._records = records
         self._connections = connections
@@ -56,24 +58,8 @@ class _Gauges:
     def collect(self) -> Iterable[Metric]:
         from prometheus_client.core import GaugeMetricFamily
 
-        waiting = GaugeMetricFamily("sre_queue_waiting", "Jobs that wait.", labels=["queue"])
-        for queue in QUEUES:
-            waiting.add_metric([queue], self._records.queues.waiting(queue))
-        yield waiting
-        yield from self._alerts()
-        yield GaugeMetricFamily("sre_incidents_open", "Open incidents.", len(self._records.incidents.open()))
+        yield from queues(self._records)
+        yield from alerts(self._records)
+        yield from stored(self._records)
+        yield from state(self._records)
         yield GaugeMetricFamily("sre_slack_connections", "Socket Mode connections.", self._connections())
-
-    def _alerts(self) -> Iterable[Metric]:
-        """What became of every alert that came, and why groups joined incidents: of all processes, since ever."""
-        from prometheus_client.core import CounterMetricFamily
-
-        alerts = CounterMetricFamily("sre_alerts", "Alerts received, by what became of them.", labels=["outcome"])
-        joins = CounterMetricFamily("sre_groups_joined", "Groups that joined an open incident.", labels=["rule"])
-        for name, number in sorted(self._records.book.counted().items()):
-            if name.startswith("joined_"):
-                joins.add_metric([name.removeprefix("joined_")], number)
-            elif name not in ("opened", "joined"):
-                alerts.add_metric([name], number)
-        yield alerts
-        yield joins

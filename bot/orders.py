@@ -23,7 +23,7 @@ from blocks.command import (
 from blocks.parts import Part, buttons, channel, clock, is_web, text, user
 from blocks.parts import bold as strong
 from blocks.proposal import in_words
-from core.command import Fix, StatusUpdate
+from core.command import NOT_KNOWN, WENT_AWAY, Fix, StatusUpdate
 from core.errors import Conflict, NotFound, Transient
 from core.incident import Incident, Severity
 from core.intake import turn
@@ -32,7 +32,7 @@ from core.mask import mask
 from core.opening import show_soon
 from core.outbox import Message, View
 from core.page import Wish
-from core.queues import DELIVER, MAKE_ROOM, REMEMBER
+from core.queues import COUNT_INCIDENT, DELIVER, MAKE_ROOM, REMEMBER
 from core.records import Records
 from core.remediation import Remediation
 from core.reopening import reopen_locked
@@ -43,7 +43,7 @@ _PATIENCE_S = 1.5  # Slack waits 3 s for an answer
 _NOTED_CHARS = 300
 _MOST_RESPONDERS = 100
 _UNDER_WAY = frozenset({"approved", "begun"})
-_SAID = {BY_ITSELF: "it went away by itself", UNKNOWN: "not known"}
+_SAID = {BY_ITSELF: WENT_AWAY, UNKNOWN: NOT_KNOWN}
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,7 @@ def say_fix(incident_id: str, chosen: str, words: str, who: Who, records: Record
     _keep(fix, incident, who, records)
     if not incident.is_open:
         records.queues.enqueue("investigate", REMEMBER, incident.id)
+        records.queues.enqueue("notify", COUNT_INCIDENT, incident.id)
     show_soon(incident.id, records)
     return told(text(f"Remembered for {incident.id}: {fix.what}"))
 
@@ -269,7 +270,7 @@ def _fix(chosen: str, words: str, who: Who, incident: Incident, records: Records
     said = _clean(words, records)
     found = records.remediations.find(chosen) if chosen.startswith("ACT-") else None
     rem = found if found and found.incident == incident.id else None
-    what = said or (in_words(rem.action) if rem else _SAID.get(chosen, "not known"))
+    what = said or (in_words(rem.action) if rem else _SAID.get(chosen, NOT_KNOWN))
     right = True if rem or chosen == OTHER_RIGHT else False if chosen == OTHER_WRONG else None
     return Fix(what=what, action=rem.id if rem else None, cause_right=right, by=who.user, at=records.now())
 

@@ -11,7 +11,9 @@ from uuid import uuid4
 from blocks.replies import COMMANDS, help_view, opened_view, reply
 from blocks.status import replay_view, status_view
 from bot.control import mode, pause, resume
+from bot.measuring import metrics, shadow
 from bot.membership import GroupsOf
+from bot.toiling import toil
 from bot.words import LONGEST, nearest, plain
 from core.intake import open_incident
 from core.outbox import View
@@ -130,9 +132,21 @@ def _saved(kind: Literal["explain", "verify", "runbooks"], text: str, command: C
     return request
 
 
+def _metrics(rest: str, _command: Command, records: Records) -> View:
+    return metrics(rest, records)
+
+
+def _shadow(rest: str, _command: Command, records: Records) -> View:
+    return shadow(rest, records)
+
+
+def _toil(rest: str, command: Command, records: Records) -> View:
+    return toil(rest, command.user, records)
+
+
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
     "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "runbooks": _runbooks,
-    "help": _help,
+    "metrics": _metrics, "shadow": _shadow, "toil": _toil, "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
 if {*_HANDLERS, *CONTROLS} != {row.name for row in COMMANDS}:

@@ -20,6 +20,7 @@ _CONCERNS = _PREFIX + "concerns"
 _BEATS = _PREFIX + "heartbeats"
 _KEPT_S = 30 * 86_400  # alerts of an incident that is over
 _COUNTED_S = 2 * 86_400
+_DAYS_COUNTED_S = 400 * 86_400
 _MOST_CHANGES = 100
 _PAGE = 500
 
@@ -160,12 +161,20 @@ class Book:
             if number:
                 pipe.hincrby(key, outcome, number)
                 pipe.hincrby(_PREFIX + "counted", outcome, number)
+                pipe.hincrby(_of_day(now), outcome, number)
         pipe.expire(key, _COUNTED_S)
+        pipe.expire(_of_day(now), _DAYS_COUNTED_S)
         pipe.execute()
 
     def counted(self, hours: Iterable[datetime] | None = None) -> dict[str, int]:
         """How many alerts came, by what became of them: in these hours, or ever."""
-        keys = [_PREFIX + "counted"] if hours is None else [f"{_PREFIX}counted:{h:%Y%m%d%H}" for h in hours]
+        return self._sums([_PREFIX + "counted"] if hours is None else [f"{_PREFIX}counted:{h:%Y%m%d%H}" for h in hours])
+
+    def counted_on(self, days: Iterable[datetime]) -> dict[str, int]:
+        """The same on these UTC days."""
+        return self._sums([_of_day(day) for day in days])
+
+    def _sums(self, keys: Iterable[str]) -> dict[str, int]:
         pipe = self._redis.pipeline(transaction=False)
         for key in keys:
             pipe.hgetall(key)
@@ -185,6 +194,10 @@ class Book:
         """When each heartbeat came last; None: it ended."""
         held = {as_text(name): as_text(at) for name, at in self._redis.hgetall(_BEATS).items()}
         return {name: datetime.fromisoformat(at) if at else None for name, at in held.items()}
+
+
+def _of_day(at: datetime) -> str:
+    return f"{_PREFIX}counted-on:{at:%Y%m%d}"
 
 
 def _alerts(incident_id: str) -> str:

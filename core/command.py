@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from core.model import Model, Moment
 
+WENT_AWAY, NOT_KNOWN = "it went away by itself", "not known"  # what a fix says when somebody chose so
+
 
 class StatusUpdate(Model):
     """What a person said of where things stand; the texts are foreign."""

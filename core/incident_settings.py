@@ -24,10 +24,13 @@ class Night(Model):
 
     def covers(self, severity: str, now: datetime) -> bool:
         """Whether it is night for an incident of this severity."""
+        return severity in self.quiet and self.is_at(now)
+
+    def is_at(self, now: datetime) -> bool:
+        """Whether it is night."""
         at = now.astimezone(ZoneInfo(self.timezone)).time()
         start, end = time.fromisoformat(self.begins), time.fromisoformat(self.ends)
-        is_night = start <= at < end if start <= end else at >= start or at < end
-        return is_night and severity in self.quiet
+        return start <= at < end if start <= end else at >= start or at < end
 
 
 class IncidentRules(Model):

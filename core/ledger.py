@@ -88,6 +88,13 @@ class Ledger:
                 yield Entry.model_validate_json(raw)
             start += _PAGE
 
+    def after(self, seq: int, most: int) -> tuple[Entry, ...]:
+        """At most so many entries that follow that number, oldest first."""
+        first = as_text(self._redis.lindex(self._key, 0))
+        begins = Entry.model_validate_json(first).seq if first else 1
+        start = max(seq + 1 - begins, 0)
+        return tuple(Entry.model_validate_json(raw) for raw in self._redis.lrange(self._key, start, start + most - 1))
+
     def of_incident(self, incident: str) -> tuple[Entry, ...]:
         """The entries of one incident, oldest first; empty when there are none."""
         seqs = self._redis.lrange(f"{self._key}:{incident}", 0, -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import redis
@@ -35,6 +36,10 @@ TAKE_EVENT = "workers.jobs.take_event"  # (event id): what happened in PagerDuty
 TELL_PAGERDUTY = "workers.jobs.tell_pagerduty"  # (wish key): something that should be so there
 NOTE_MESSAGE = "workers.jobs.note_message"  # (channel, ts, Slack user id): a message for PagerDuty's timeline
 READ_ON_CALL = "workers.jobs.read_on_call"  # (): who is on call; what waits for PagerDuty and was forgotten
+COUNT_INCIDENT = "workers.jobs.count_incident"  # (incident id): what an ended incident adds to the metrics
+COUNT = "workers.jobs.count"  # (): what the ledger says, for the counters; ended incidents that were not counted
+EXPORT_METRICS = "workers.jobs.export_metrics"  # (request id): the incidents of a time as a file, for whoever asked
+SUM_UP_TOIL = "workers.jobs.sum_up_toil"  # (): the week's toil, on Mondays
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}
@@ -82,6 +87,35 @@ class Queues:
     def waiting(self, queue: QueueName) -> int:
         """How many jobs wait."""
         return self._queue(queue).count
+
+    def put_off(self, queue: QueueName) -> int:
+        """How many jobs wait for their time."""
+        return int(self._queue(queue).scheduled_job_registry.get_job_count(cleanup=False))
+
+    def failed(self, queue: QueueName) -> int:
+        """How many jobs failed for good within a week."""
+        return int(self._queue(queue).failed_job_registry.get_job_count(cleanup=False))
+
+    def oldest_s(self, queue: QueueName, now: datetime) -> float:
+        """For how long the next job has waited; 0 when none does."""
+        from rq.job import Job
+        from rq.utils import utcparse
+
+        for job_id in self._queue(queue).get_job_ids(0, 1):
+            raw = self._redis.hget(Job.key_for(job_id), "enqueued_at")
+            if raw:
+                at = utcparse(raw.decode() if isinstance(raw, bytes) else str(raw))
+                return max((now - at.replace(tzinfo=at.tzinfo or UTC)).total_seconds(), 0.0)
+        return 0.0
+
+    def workers(self, queue: QueueName) -> int:
+        """How many worker processes take its jobs; one that was killed counts until its heartbeat is old."""
+        from rq.worker_registration import get_keys
+
+        pipe = self._redis.pipeline(transaction=False)
+        for key in get_keys(queue=self._queue(queue), connection=self._redis):
+            pipe.exists(key)
+        return sum(pipe.execute())
 
     def _queue(self, name: QueueName) -> Queue:
         from rq import Queue

@@ -10,6 +10,8 @@ import redis
 
 from core.book import Book
 from core.change_events import ChangeEvents
+from core.duty import Duty
+from core.facts import Facts
 from core.firings import Firings
 from core.learned import Learned
 from core.ledger import Ledger
@@ -21,6 +23,8 @@ from core.remediation import Remediations
 from core.service_map import ServiceMap, service_map
 from core.settings import Settings
 from core.stores import Incidents, Investigations, Outbox, Outcomes, Requests, Switches
+from core.tallies import Tallies
+from core.toil import Toil
 from core.whereabouts import Whereabouts
 
 
@@ -36,6 +40,10 @@ class Records:
     learned: Learned
     changes: ChangeEvents
     firings: Firings
+    facts: Facts
+    tallies: Tallies
+    duty: Duty
+    toil: Toil
     investigations: Investigations
     requests: Requests
     outbox: Outbox
@@ -64,7 +72,8 @@ def open_records(
     return Records(
         settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
         whereabouts=Whereabouts(client), learned=Learned(client), changes=ChangeEvents(client),
-        firings=Firings(client), investigations=Investigations(client),
+        firings=Firings(client), facts=Facts(client), tallies=Tallies(client), duty=Duty(client),
+        toil=Toil(client), investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         queues=Queues(client), now=now,

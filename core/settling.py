@@ -10,7 +10,7 @@ from core.intake import Arrival, find_or_open, turn
 from core.merging import finish_merges
 from core.notification import fingerprint_of
 from core.opening import note, show_soon, start
-from core.queues import REMEMBER
+from core.queues import COUNT_INCIDENT, REMEMBER
 from core.records import Records
 from core.redis import as_text
 
@@ -68,6 +68,7 @@ def _end(after: Incident, records: Records, actor: str) -> Incident:
         records.incidents.release(group.key, after.id)
     concern = records.book.concern(after.id)
     records.book.close(after.id, concern.cluster if concern else "")
+    records.queues.enqueue("notify", COUNT_INCIDENT, after.id)
     if not after.hushed_until:  # one that nobody looked into teaches nothing
         records.queues.enqueue("investigate", REMEMBER, after.id)
         show_soon(after.id, records)

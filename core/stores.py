@@ -186,6 +186,11 @@ class Incidents:
         ids = self._redis.zrevrangebyscore(PREFIX + "incidents", "+inf", start.timestamp())
         return tuple(self._load(ids))
 
+    def ended_after(self, at: float, most: int) -> tuple[Incident, ...]:
+        """At most so many of those that ended after a moment in Unix seconds, the first to end first."""
+        ids = self._redis.zrangebyscore(PREFIX + "incidents-ended", f"({at}", "+inf", start=0, num=most)
+        return tuple(i for i in self._load(ids) if not i.is_open)
+
     def current(self, now: datetime) -> tuple[Incident, ...]:
         """The open ones and those resolved within a day, newest first."""
         day_ago = now - timedelta(days=1)

@@ -258,6 +258,42 @@ def read_on_call() -> None:
     read(world)
 
 
+def count_incident(incident_id: str) -> None:
+    """Keep what an ended incident adds to the metrics. Safe to repeat."""
+    records = current().records
+    from core.accounting import count_incident as keep
+
+    keep(records.incidents.get(incident_id), records)
+
+
+def count() -> None:
+    """Bring the counters up to date with the ledger, and count ended incidents that nobody has. Safe to repeat."""
+    records = current().records
+    from core.accounting import count_missed
+    from core.tallying import tally
+
+    tally(records)
+    count_missed(records)
+
+
+def export_metrics(request_id: str) -> None:
+    """Send whoever asked the incidents of a time as a file."""
+    world = current()
+    from workers.adapters.slack_files import SlackFiles
+    from workers.exporting import export
+
+    if world.slack:
+        export(world.records.requests.get(request_id), world.records, SlackFiles(world.records.settings))
+
+
+def sum_up_toil() -> None:
+    """Post last week's toil, once, where digests go. Safe to repeat."""
+    records = current().records
+    from workers.toil import sum_up
+
+    sum_up(records)
+
+
 def probe() -> None:
     """Note which dependencies answer, for `/sre status`."""
     world = current()

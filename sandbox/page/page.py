@@ -16,7 +16,6 @@ from sandbox.page.stream import Stream
 from sandbox.slack import SlackServer
 
 _STATIC = Path(__file__).parent / "static"
-_SHORTCUTS = ({"id": "investigate_this", "name": "Investigate this"},)  # of a message, as the manifest declares them
 
 
 class Page:
@@ -55,7 +54,7 @@ class Page:
         commands = [{"word": row.name, "args": row.arguments, "does": row.does} for row in COMMANDS]
         app = {
             "commands": commands,
-            "shortcuts": _SHORTCUTS,
+            "shortcuts": [{"id": callback_id, "name": name} for callback_id, name in self._slack.app.menu],
             "home": self._slack.app.has_home,
             "prompts": [{"title": title, "message": message} for title, message in self._slack.app.prompts],
         }

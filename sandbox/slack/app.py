@@ -29,6 +29,7 @@ class App:
     commands: frozenset[str] = frozenset()
     shortcuts: frozenset[str] = frozenset()
     has_home: bool = True
+    menu: tuple[tuple[str, str], ...] = (("investigate_this", "Investigate this"),)  # on messages: callback id, name
     prompts: tuple[tuple[str, str], ...] = ()  # what its direct messages suggest to say: title and message
 
     @classmethod
@@ -41,6 +42,11 @@ class App:
             events=frozenset(settings.get("event_subscriptions", {}).get("bot_events", [])),
             commands=frozenset(command["command"] for command in features.get("slash_commands", [])),
             shortcuts=frozenset(shortcut["callback_id"] for shortcut in features.get("shortcuts", [])),
+            menu=tuple(
+                (each["callback_id"], each.get("name", ""))
+                for each in features.get("shortcuts", [])
+                if each.get("type") == "message"
+            ),
             has_home=features.get("app_home", {}).get("home_tab_enabled", True),
             prompts=tuple(
                 (p["title"], p["message"]) for p in features.get("agent_view", {}).get("suggested_prompts", [])

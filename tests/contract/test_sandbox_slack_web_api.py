@@ -421,7 +421,10 @@ def test_a_manifest_decides_what_the_app_may() -> None:
         {
             "features": {
                 "slash_commands": [{"command": "/sre"}],
-                "shortcuts": [{"callback_id": "investigate"}],
+                "shortcuts": [
+                    {"callback_id": "investigate", "type": "message", "name": "Look"},
+                    {"callback_id": "ask"},
+                ],
                 "app_home": {"home_tab_enabled": False},
                 "agent_view": {"suggested_prompts": [{"title": "What is open?", "message": "status"}]},
             },
@@ -433,7 +436,8 @@ def test_a_manifest_decides_what_the_app_may() -> None:
         frozenset({"chat:write"}),
         frozenset({"app_mention", "message.im"}),
         frozenset({"/sre"}),
-        frozenset({"investigate"}),
+        frozenset({"investigate", "ask"}),
+        menu=(("investigate", "Look"),),
         has_home=False,
         prompts=(("What is open?", "status"),),
     )

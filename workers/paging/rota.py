@@ -42,6 +42,7 @@ def read_on_call(world: World) -> None:
         return
     records.switches.mark_reachable("PagerDuty")
     records.pages.put_on_call(found)
+    records.duty.note(found, records.now())
     changed = {each.service for each in found if each.service not in before or before[each.service].now != each.now}
     for incident in records.incidents.open():
         if incident.service in changed:
