@@ -90,7 +90,7 @@ def _done_by(change: ChangeEvent) -> frozenset[ActionKind]:
             return frozenset({"rollback_deployment", "rollback_release"})
         case "scale" if change.by != "HPA":
             return frozenset({"scale_deployment"})
-        case "deploy" if "restart" in change.title.lower():
+        case "deploy" if change.title.startswith("restarted"):
             return frozenset({"restart_deployment", "restart_pod"})
         case "deploy" if _only_limits(change):
             return frozenset({"set_resources"})

@@ -229,7 +229,7 @@ def summary(found: Report) -> tuple[str, str, str, str]:
     night = f", {now.calls.at_night} at night" if now.calls.total else ""
     did = f"{now.ended_by.get('bot', 0)} of {now.acted}" if now.acted else "None"
     return (
-        f"{now.incidents} {'incident' if now.incidents == 1 else 'incidents'} in {now.period.name.removeprefix('the ')}"
+        f"{now.incidents} {'incident' if now.incidents == 1 else 'incidents'} in {now.period.name}"
         f"{open_now}; {before.incidents} in the time before",
         f"Median: {', '.join(times)}" if times else "No incident ended, so there are no times",
         f"{now.calls.total} {'page' if now.calls.total == 1 else 'pages'}{night}",

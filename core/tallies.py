@@ -99,7 +99,7 @@ def count(name: str, *labels: str, amount: float = 1) -> Observed:
 
 def observe(name: str, value: float, *labels: str) -> tuple[Observed, Observed]:
     """One observation of a histogram: the bucket that it falls in, and the sum."""
-    bucket = next((str(at) for at in FAMILIES[name].buckets if value <= at), "+Inf")
+    bucket = next((str(float(at)) for at in FAMILIES[name].buckets if value <= at), "+Inf")
     return count(name, *labels, f"le={bucket}"), count(name, *labels, "sum", amount=value)
 
 
@@ -170,7 +170,7 @@ def histogram(name: str, held: Mapping[str, float]) -> dict[tuple[str, ...], tup
     shown = {}
     for key, parts in found.items():
         total, buckets = 0.0, []
-        for bound in (*(str(at) for at in family.buckets), "+Inf"):
+        for bound in (*(str(float(at)) for at in family.buckets), "+Inf"):
             total += parts.get(f"le={bound}", 0.0)
             buckets.append((bound, total))
         shown[key] = (buckets, parts.get("sum", 0.0))
