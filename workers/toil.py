@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from blocks.toil import week_view
 from core.diagnosis import ActionKind
+from core.digest_settings import DigestTime
+from core.digest_times import digest_times
 from core.outbox import Message
 from core.records import Records
-from core.settings import DigestTime
 from core.toil_groups import works
 from workers.loop.shown import put
 
@@ -24,7 +25,7 @@ def sum_up(records: Records) -> None:
     a message's key is its week."""
     config, now = records.settings.config, records.now()
     fallback = config.channels.fallback or records.settings.channel
-    places = dict(config.channels.digests) or ({fallback: DigestTime()} if fallback else {})
+    places = dict(digest_times(records)) or ({fallback: DigestTime()} if fallback else {})
     for channel, when in places.items():
         monday = due(when, now)
         if monday:

@@ -18,11 +18,12 @@ from blocks.toil import LOG_TOIL, UNDO_TOIL
 from core.accounting import count_incident
 from core.command import Command, Fix
 from core.definitions import DEFINITIONS
+from core.digest_settings import DigestTime
 from core.facts import ApprovalFact, IncidentFacts, PageFact, ShadowFact
 from core.incident import Incident
 from core.incidents_table import COLUMNS
 from core.records import Records
-from core.settings import Channels, DigestTime
+from core.settings import Channels
 from core.tallying import tallies_of
 from core.toil import ToilEntry
 from sandbox.slack import App, Outcome
@@ -251,7 +252,7 @@ def test_the_week_is_summed_up_on_monday_once_a_channel(records: Records) -> Non
         held.facts.put(row(number, approvals=(granted,)))
     for _ in range(2):
         toil.sum_up(held)
-    posted = [key for key in map(as_key, held.redis.keys("sre:message:toil/*"))]
+    posted = [as_key(raw) for raw in held.redis.keys("sre:message:toil/*")]
     assert posted == ["toil/2026-W10/C0SRE"]
     view = held.outbox.get(posted[0]).view
     assert "\n".join(as_text(block) for block in view.blocks) == (
