@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from core.backstage import read_catalogue
 from core.digest_settings import DigestTime
 from core.errors import ConfigError
 from core.grouping_settings import Grouping, Maintenance
@@ -71,6 +72,7 @@ class Config(_Section):
 
     clusters: dict[str, Cluster] = {}
     services: dict[str, Service] = {}
+    backstage: tuple[Path, ...] = ()  # catalog-info.yaml files, and folders of them, relative to this file
     channels: Channels = Channels()
     approvers: Approvers = Approvers()
     autonomy: Autonomy = Autonomy()
@@ -180,13 +182,9 @@ def load_config(path: Path) -> Config:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path} is not valid YAML{where}; correct it.") from error
-    try:
-        config = Config.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        what = "is not a known key" if first["type"] == "extra_forbidden" else f"is wrong: {first['msg']}"
-        raise ConfigError(f"{path}: {key} {what}.") from error
+    config = _validated(content, path)
+    if config.backstage:
+        config = _with_backstage(config, content, path)
     _check_names(config, path)
     return config
 
@@ -213,3 +211,22 @@ def _check_names(config: Config, path: Path) -> None:
             raise ConfigError(f"{path}: maintenance names {window.service!r}, which is not under services.")
         if window.cluster and window.cluster not in config.clusters:
             raise ConfigError(f"{path}: maintenance names {window.cluster!r}, which is not under clusters.")
+
+
+def _validated(content: object, path: Path) -> Config:
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        what = "is not a known key" if first["type"] == "extra_forbidden" else f"is wrong: {first['msg']}"
+        raise ConfigError(f"{path}: {key} {what}.") from error
+
+
+def _with_backstage(config: Config, content: Any, path: Path) -> Config:
+    """The configuration with Backstage's services; what is written here of one goes before what stands there."""
+    files = tuple(path.parent / each for each in config.backstage)
+    found = read_catalogue(files, config.clusters).services
+    written = {name: service.model_dump(exclude_unset=True) for name, service in config.services.items()}
+    services = {name: {**found.get(name, {}), **written.get(name, {})} for name in (*written, *found)}
+    return _validated({**content, "services": services, "backstage": files}, path)

@@ -49,6 +49,7 @@ def checkup(settings: Settings) -> Iterator[Check]:
         ("Redis", _redis), ("policies", _policies), ("memory", _memory), ("Slack", _slack), ("Kubernetes", _kubernetes),
         ("Prometheus", _prometheus), ("Alertmanager", _alertmanager), ("webhook", _webhook), ("Claude", _claude),
         ("PagerDuty", _pagerduty), ("approvers", _approvers), ("operator", _operator),
+        ("service map", _service_map),
     )  # fmt: skip
     for name, check in checks:
         try:
@@ -308,3 +309,16 @@ def _group(group: str, web: Any) -> Check:
     if not members:
         return Check(name=f"approvers {group}", state="warn", says="has no members, so nobody of it can approve.")
     return Check(name=f"approvers {group}", state="ok", says=f"{len(members)} members")
+
+
+def _service_map(settings: Settings) -> Iterator[Check]:
+    from core.records import open_records
+    from core.redis import release
+    from workers.checkup_map import said_of_map
+
+    records = open_records(settings)
+    try:
+        for is_well, says in said_of_map(records):
+            yield Check(name="service map", state="ok" if is_well else "warn", says=says)
+    finally:
+        release(settings, records.redis)
