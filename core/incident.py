@@ -61,7 +61,7 @@ class Incident(Model):
     cluster: str | None = None
     namespace: str | None = None
     environment: str | None = None
-    source: Literal["alertmanager", "pagerduty", "slack", "cli"]
+    source: Literal["alertmanager", "pagerduty", "slack", "cli", "anomaly"]
     group_key: str | None = None  # Alertmanager's groupKey
     alerts: tuple[Alert, ...] = ()
     truncated_alerts: int = 0  # alerts beside `alerts`: kept in the book, or left out by Alertmanager
@@ -102,6 +102,11 @@ class Incident(Model):
     def pagerduty(self) -> Page | None:
         """The incident in PagerDuty that tells most: an open one, of high urgency, that nobody has yet, the oldest."""
         return min(self.pages, key=lambda p: (not p.is_open, p.urgency != "high", p.status, p.number), default=None)
+
+    @property
+    def in_shadow(self) -> bool:
+        """Whether only the bot noticed it: nobody is paged, and nothing is done, until an alert or PagerDuty joins."""
+        return self.source == "anomaly" and not (self.alerts or self.truncated_alerts or self.pages)
 
     @property
     def how_many_fire(self) -> int:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 import redis
 
+from core.anomalies import Anomalies
+from core.baselines import Baselines
 from core.book import Book
 from core.change_events import ChangeEvents
 from core.duty import Duty
@@ -44,6 +46,8 @@ class Records:
     tallies: Tallies
     duty: Duty
     toil: Toil
+    anomalies: Anomalies
+    baselines: Baselines
     investigations: Investigations
     requests: Requests
     outbox: Outbox
@@ -73,7 +77,8 @@ def open_records(
         settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
         whereabouts=Whereabouts(client), learned=Learned(client), changes=ChangeEvents(client),
         firings=Firings(client), facts=Facts(client), tallies=Tallies(client), duty=Duty(client),
-        toil=Toil(client), investigations=Investigations(client),
+        toil=Toil(client), anomalies=Anomalies(client), baselines=Baselines(client),
+        investigations=Investigations(client),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         queues=Queues(client), now=now,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from core.anomaly_settings import AnomalyRules
 from core.backstage import read_catalogue
 from core.digest_settings import DigestTime
 from core.errors import ConfigError
@@ -79,6 +80,7 @@ class Config(_Section):
     grouping: Grouping = Grouping()
     incidents: IncidentRules = IncidentRules()
     maintenance: tuple[Maintenance, ...] = ()
+    anomalies: AnomalyRules = AnomalyRules()
     retention: Retention = Retention()
 
 
