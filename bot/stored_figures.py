@@ -14,7 +14,7 @@ from core.pause import pause_of
 from core.queues import QUEUES
 from core.records import Records
 from core.tallies import FAMILIES, histogram, series
-from core.tallying import tally
+from core.tallying import CLOCK, tally
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -89,6 +89,8 @@ def state(records: Records) -> Iterator[Metric]:
                   configured | dict.fromkeys(away, True))  # fmt: skip
     mode = records.switches.find("mode") or records.settings.config.autonomy.mode
     yield _gauges("sre_mode", "1 for the mode that holds.", "mode", {name: name == mode for name in _MODES})
+    ran = float(records.switches.find(CLOCK) or 0)
+    yield _gauge("sre_clock_last_run_timestamp_seconds", "When the clock's jobs last ran; 0: never.", ran)
     yield _gauge("sre_paused", "1 while the bot is paused.", pause_of(records.switches) is not None)
 
 

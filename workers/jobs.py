@@ -270,10 +270,11 @@ def count() -> None:
     """Bring the counters up to date with the ledger, and count ended incidents that nobody has. Safe to repeat."""
     records = current().records
     from core.accounting import count_missed
-    from core.tallying import tally
+    from core.tallying import CLOCK, tally
 
     tally(records)
     count_missed(records)
+    records.switches.set(CLOCK, str(records.now().timestamp()))
 
 
 def export_metrics(request_id: str) -> None:
