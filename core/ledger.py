@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import redis
@@ -16,6 +17,7 @@ from core.model import Model, Moment
 from core.redis import as_text
 
 GENESIS = "0" * 64
+TRIMMED = "ledger.trimmed"
 _PAGE = 1000
 
 
@@ -45,7 +47,7 @@ class Break(Model):
 
 
 class Ledger:
-    """The chain in Redis. There is no way to change or remove an entry here."""
+    """The chain in Redis. There is no way to change an entry here, nor to remove one that was not exported."""
 
     # Appends only when the head is still the one that the new entry was chained to.
     _APPEND = """
@@ -55,11 +57,19 @@ class Ledger:
     return 1
     """
 
+    # Drops the first entries, all at once, when the ledger still begins where it was compared.
+    _TRIM = """
+    if cjson.decode(redis.call('LINDEX', KEYS[1], 0))['seq'] ~= tonumber(ARGV[1]) then return 0 end
+    redis.call('LTRIM', KEYS[1], ARGV[2], -1)
+    return 1
+    """
+
     def __init__(self, client: redis.Redis, secrets: tuple[str, ...] = (), key: str = "sre:ledger") -> None:
         self._redis = client
         self._secrets = secrets
         self._key = key
         self._append = client.register_script(self._APPEND)
+        self._trim = client.register_script(self._TRIM)
 
     def append(
         self, event: str, *, actor: str, at: datetime, incident: str | None = None, data: dict[str, Any] | None = None
@@ -81,25 +91,62 @@ class Ledger:
                 return entry
         raise Conflict("The ledger's head kept moving; try again.")
 
-    def entries(self, start: int = 0) -> Iterator[Entry]:
-        """Every entry from position `start`, oldest first, read in pages."""
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """Every entry that is kept and follows that number, oldest first, read in pages."""
+        start = max(after + 1 - self.begins(), 0)
         while page := self._redis.lrange(self._key, start, start + _PAGE - 1):
             for raw in page:
                 yield Entry.model_validate_json(raw)
             start += _PAGE
 
     def after(self, seq: int, most: int) -> tuple[Entry, ...]:
-        """At most so many entries that follow that number, oldest first."""
-        first = as_text(self._redis.lindex(self._key, 0))
-        begins = Entry.model_validate_json(first).seq if first else 1
-        start = max(seq + 1 - begins, 0)
-        return tuple(Entry.model_validate_json(raw) for raw in self._redis.lrange(self._key, start, start + most - 1))
+        """At most so many of these."""
+        return tuple(islice(self.entries(seq), most))
+
+    def begins(self) -> int:
+        """The number of the first entry that is kept; more than 1 after a trim."""
+        first = self._redis.lindex(self._key, 0)
+        return Entry.model_validate_json(first).seq if first else 1
 
     def of_incident(self, incident: str) -> tuple[Entry, ...]:
         """The entries of one incident, oldest first; empty when there are none."""
-        seqs = self._redis.lrange(f"{self._key}:{incident}", 0, -1)
-        found = (self._redis.lindex(self._key, int(seq) - 1) for seq in seqs)
-        return tuple(Entry.model_validate_json(raw) for raw in found if raw)
+        begins = self.begins()
+        pipe = self._redis.pipeline(transaction=False)
+        for seq in self._redis.lrange(f"{self._key}:{incident}", 0, -1):
+            if int(seq) >= begins:
+                pipe.lindex(self._key, int(seq) - begins)
+        return tuple(Entry.model_validate_json(raw) for raw in pipe.execute() if raw)
+
+    def trim(self, exported: Iterable[Entry], before: datetime, *, actor: str, at: datetime) -> Entry | None:
+        """Drop the entries from before that time, if `exported` holds each of them as it stands here and their chain
+        holds; that it was done stays in the chain, as the entry that is returned. None when there is nothing to drop.
+        Killed in between, it is safe to repeat.
+
+        Raises: Conflict with one sentence when something differs; then nothing is dropped.
+        """
+        begins, last, incidents = self.begins(), None, set[str]()
+        copies = iter(exported)
+        for entry in self.entries():
+            if entry.at >= before:
+                break
+            copy = next((c for c in copies if c.seq >= begins), None)
+            if copy is None:
+                raise Conflict(f"The export ends before entry {entry.seq}, which is older too; export again.")
+            if copy != entry or entry.hash != entry.computed_hash() or (last and entry.prev != last.hash):
+                raise Conflict(f"The export and the ledger differ at entry {entry.seq}; nothing was trimmed.")
+            last = entry
+            incidents |= {entry.incident} if entry.incident else set()
+        if last is None:
+            return None
+        noted = self.append(TRIMMED, actor=actor, at=at, data={"through": last.seq, "hash": last.hash})
+        self._trim(keys=[self._key], args=[begins, last.seq + 1 - begins])
+        for incident in incidents:
+            self._forget_numbers(f"{self._key}:{incident}", last.seq)
+        return noted
+
+    def _forget_numbers(self, key: str, through: int) -> None:
+        held = [int(seq) for seq in self._redis.lrange(key, 0, -1)]
+        self._redis.ltrim(key, sum(seq <= through for seq in held), -1)
 
     def head(self) -> tuple[int, str]:
         """The number and hash of the last entry; (0, GENESIS) when empty."""
@@ -116,6 +163,7 @@ class Ledger:
             known_head: A head noted outside the store; its absence or change shows truncation and rewriting.
         """
         prev, expected, noted = GENESIS, 1, None
+        trimmed: tuple[int, str] | None = None  # where the chain begins, until an entry says that it was trimmed there
         position = -1
         while page := self._redis.lrange(self._key, position + 1, position + _PAGE):
             for raw in page:
@@ -124,6 +172,8 @@ class Ledger:
                     entry = Entry.model_validate_json(raw)
                 except ValueError:
                     return Break(seq=expected, why="the entry is not readable")
+                if position == 0 and entry.seq > 1:
+                    trimmed, prev, expected = (entry.seq - 1, entry.prev), entry.prev, entry.seq
                 if entry.seq != expected:
                     return Break(seq=expected, why=f"entry {entry.seq} stands where {expected} should")
                 if entry.prev != prev:
@@ -132,8 +182,13 @@ class Ledger:
                     return Break(seq=expected, why="its content was changed")
                 if known_head and entry.seq == known_head[0]:
                     noted = entry.hash
+                if entry.event == TRIMMED and (entry.data.get("through"), entry.data.get("hash")) == trimmed:
+                    trimmed = None
                 prev, expected = entry.hash, expected + 1
-        if known_head and known_head[0] and noted != known_head[1]:
+        if trimmed:
+            return Break(seq=1, why=f"entry {trimmed[0] + 1} stands where 1 should, and nobody noted a trim")
+        is_kept = known_head and known_head[0] >= self.begins()  # else it was trimmed with its entry
+        if known_head and is_kept and noted != known_head[1]:
             why = "it differs from the noted head" if noted else "the ledger ends before the noted head"
             return Break(seq=known_head[0], why=why)
         return None

@@ -73,13 +73,14 @@ def open_records(
     Raises: Unreachable, ConfigError.
     """
     client = client or connect(settings)
+    keep_s = settings.config.retention.incidents * 86_400
     return Records(
-        settings=settings, redis=client, incidents=Incidents(client), book=Book(client),
+        settings=settings, redis=client, incidents=Incidents(client, keep_s), book=Book(client),
         whereabouts=Whereabouts(client), learned=Learned(client), changes=ChangeEvents(client),
         firings=Firings(client), facts=Facts(client), tallies=Tallies(client), duty=Duty(client),
         toil=Toil(client), anomalies=Anomalies(client), baselines=Baselines(client),
-        investigations=Investigations(client),
+        investigations=Investigations(client, keep_s),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
-        remediations=Remediations(client), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
+        remediations=Remediations(client, keep_s), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         queues=Queues(client), now=now,
     )  # fmt: skip

@@ -168,10 +168,11 @@ class Click(Model):
 class Remediations:
     """Remediations and clicks by id, with an index by incident and one of those that wait or run."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, keep_s: int | None = None) -> None:
         self._redis = client
-        self._table = Table(client, "remediation", Remediation.model_validate_json)
-        self._clicks = Table(client, "click", Click.model_validate_json)
+        self._table = Table(client, "remediation", Remediation.model_validate_json, keep_s)
+        self._clicks = Table(client, "click", Click.model_validate_json, keep_s)
+        self._keep_s = keep_s
 
     def new_id(self) -> str:
         """The next number, as "ACT-7"."""
@@ -203,7 +204,7 @@ class Remediations:
 
     def claim(self, investigation_id: str, number: int, remediation_id: str) -> str:
         """The id for a place in a plan: `remediation_id` if it is the first to ask."""
-        self._redis.set(self._place(investigation_id, number), remediation_id, nx=True)
+        self._redis.set(self._place(investigation_id, number), remediation_id, nx=True, ex=self._keep_s)
         return as_text(self._redis.get(self._place(investigation_id, number)))
 
     def of_incident(self, incident_id: str) -> tuple[Remediation, ...]:
@@ -243,7 +244,10 @@ class Remediations:
     def _index(self, remediation: Remediation) -> None:
         at = remediation.created_at.timestamp()
         if remediation.incident:
-            self._redis.zadd(f"{PREFIX}remediations-of:{remediation.incident}", {remediation.id: at})
+            of_incident = f"{PREFIX}remediations-of:{remediation.incident}"
+            self._redis.zadd(of_incident, {remediation.id: at})
+            if self._keep_s:
+                self._redis.expire(of_incident, self._keep_s)
         if remediation.state in WAITING | RUNNING:
             self._redis.zadd(PREFIX + "remediations-active", {remediation.id: at})
         else:

@@ -20,6 +20,7 @@ from core.request import Request
 PREFIX = "sre:"
 KEEP_REQUESTS_S = 7 * 86_400
 KEEP_PICTURES_S = 86_400
+_FORGOTTEN_AT_ONCE = 500
 
 
 class Versioned(Protocol):
@@ -43,10 +44,18 @@ class Table(Generic[V]):
     local held = redis.call('HGET', KEYS[1], 'version')
     if (held or '0') ~= ARGV[1] then return 0 end
     redis.call('HSET', KEYS[1], 'version', ARGV[2], 'json', ARGV[3])
+    if ARGV[4] ~= '0' then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
     return 1
     """
 
-    def __init__(self, client: redis.Redis, name: str, parse: Callable[[str | bytes], V]) -> None:
+    def __init__(
+        self, client: redis.Redis, name: str, parse: Callable[[str | bytes], V], keep_s: int | None = None
+    ) -> None:
+        """
+        Args:
+            keep_s: A value is forgotten so long after its last save; None: never.
+        """
+        self.keep_s = keep_s
         self._redis = client
         self._prefix = f"{PREFIX}{name}:"
         self._parse = parse
@@ -73,7 +82,7 @@ class Table(Generic[V]):
     def save(self, key: str, value: V) -> V:
         """The value as stored, its version raised. Raises: Conflict when somebody saved since it was read."""
         stored = value.model_copy(update={"version": value.version + 1})
-        args: list[str | int] = [value.version, stored.version, stored.model_dump_json()]
+        args: list[str | int] = [value.version, stored.version, stored.model_dump_json(), self.keep_s or 0]
         if not self._script(keys=[self._prefix + key], args=args):
             raise Conflict(f"{key} changed since it was read.")
         return stored
@@ -104,9 +113,10 @@ class Table(Generic[V]):
 class Incidents:
     """Incidents by id, with indexes of the open ones and of the groups they came from."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, keep_s: int | None = None) -> None:
         self._redis = client
-        self._table = Table(client, "incident", Incident.model_validate_json)
+        self._table = Table(client, "incident", Incident.model_validate_json, keep_s)
+        self._keep_s = keep_s
 
     def new_id(self) -> str:
         """The next number, as "INC-7"."""
@@ -150,13 +160,14 @@ class Incidents:
     def claim(self, key: str, incident_id: str) -> str:
         """The id that owns `key` (a group, a service): `incident_id` if it is the first to ask. Atomic, so two
         processes that see the same alert at once open one incident."""
-        if self._redis.set(_claim_name(key), incident_id, nx=True):
+        if self._redis.set(_claim_name(key), incident_id, nx=True, ex=self._keep_s):
             return incident_id
         return self.claimed(key) or self.claim(key, incident_id)
 
     def reclaim(self, keys: Iterable[str], incident_id: str) -> None:
         """Let another incident own these keys."""
-        self._redis.mset({_claim_name(key): incident_id for key in keys})
+        for key in keys:
+            self._redis.set(_claim_name(key), incident_id, ex=self._keep_s)
 
     def claimed(self, key: str) -> str | None:
         """The id that owns `key`. It may not be saved yet, when its opener died in between."""
@@ -169,7 +180,7 @@ class Incidents:
 
     def bind_thread(self, channel: str, thread_ts: str, incident_id: str) -> None:
         """Remember whose thread this is."""
-        self._redis.set(f"{PREFIX}incident-of-thread:{channel}:{thread_ts}", incident_id)
+        self._redis.set(f"{PREFIX}incident-of-thread:{channel}:{thread_ts}", incident_id, ex=self._keep_s)
 
     def of_thread(self, channel: str, thread_ts: str) -> Incident | None:
         """The incident that a thread belongs to."""
@@ -198,6 +209,15 @@ class Incidents:
         recent = tuple(i for i in self._load(ids) if not i.is_open)
         return tuple(sorted((*self.open(), *recent), key=lambda i: i.opened_at, reverse=True))
 
+    def forget(self, before: datetime) -> int:
+        """Drop those that ended before from the indexes; how many that were. The values forget themselves."""
+        ended = self._redis.zrangebyscore(PREFIX + "incidents-ended", 0, f"({before.timestamp()}")
+        for first in range(0, len(ended), _FORGOTTEN_AT_ONCE):
+            part = ended[first : first + _FORGOTTEN_AT_ONCE]
+            for index in ("incidents", "incidents-ended"):
+                self._redis.zrem(PREFIX + index, *part)
+        return len(ended)
+
     def _load(self, ids: Iterable[object]) -> Iterator[Incident]:
         return self._table.find_many(as_text(raw) for raw in ids)
 
@@ -222,9 +242,9 @@ def _claim_name(key: str) -> str:
 class Investigations:
     """Investigations by id."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, keep_s: int | None = None) -> None:
         self._redis = client
-        self._table = Table(client, "investigation", Investigation.model_validate_json)
+        self._table = Table(client, "investigation", Investigation.model_validate_json, keep_s)
 
     def new_id(self) -> str:
         return f"INV-{self._redis.incr(PREFIX + 'investigation-number')}"

@@ -11,6 +11,7 @@ from core.observation import Observation
 from core.queues import DECIDE, INVESTIGATE, PREPARE, VERIFY
 from core.records import Records
 from core.request import Request
+from core.retention import retain as forget_old
 from core.settling import settle as settle_incidents
 from workers.gathering import gather
 from workers.loop import report
@@ -224,6 +225,13 @@ def remind() -> None:
     from workers.incidents.remind import remind as send
 
     send(records)
+
+
+def retain() -> None:
+    """Forget what is older than the configuration keeps. Safe to repeat."""
+    dropped = forget_old(current().records)
+    if any(dropped.values()):
+        log.info("forgot", **dropped)
 
 
 def take_event(event_id: str) -> None:

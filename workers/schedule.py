@@ -19,6 +19,7 @@ LOOK_AROUND_EVERY_S = 60
 ON_CALL_EVERY_S = 60
 REMIND_EVERY_S = 30
 COUNT_EVERY_S = 30
+RETAIN_EVERY_S = 21_600
 TOIL_EVERY_S = 600  # it is posted on Mondays
 
 
@@ -32,6 +33,7 @@ def keep_time(records: Records) -> None:
     clock.register(jobs.look_around, "investigate", interval=LOOK_AROUND_EVERY_S)
     clock.register(jobs.read_on_call, "investigate", interval=ON_CALL_EVERY_S)
     clock.register(jobs.remind, "notify", interval=REMIND_EVERY_S)
+    clock.register(jobs.retain, "notify", interval=RETAIN_EVERY_S)
     clock.register(jobs.count, "notify", interval=COUNT_EVERY_S)
     clock.register(jobs.sum_up_toil, "notify", interval=TOIL_EVERY_S)
     clock.start()  # type: ignore[no-untyped-call]

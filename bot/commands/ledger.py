@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TextIO
 
 import click
 
@@ -68,6 +71,28 @@ def export() -> None:
     with opened_records() as records:
         for entry in records.ledger.entries():
             click.echo(entry.model_dump_json())
+
+
+@ledger.command()
+@click.option("--before", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Entries of earlier days (UTC) go.")
+@click.option("--exported", required=True, type=click.File(encoding="utf-8"), help="What `ledger export` wrote.")
+def trim(before: datetime, exported: TextIO) -> None:
+    """Drop old entries that an export holds; it is compared entry by entry first."""
+    with opened_records() as records:
+        who = f"{getpass.getuser()} in a terminal"
+        noted = records.ledger.trim(_read(exported), before.replace(tzinfo=UTC), actor=who, at=records.now())
+    if noted is None:
+        click.echo(f"No entry is older than {before:%Y-%m-%d}; nothing was trimmed.")
+    else:
+        click.echo(f"Trimmed up to entry {noted.data['through']}; entry {noted.seq} says so. Keep {exported.name}.")
+
+
+def _read(exported: TextIO) -> Iterator[Entry]:
+    for number, line in enumerate(exported, start=1):
+        try:
+            yield Entry.model_validate_json(line)
+        except ValueError as error:
+            raise ConfigError(f"Line {number} of {exported.name} is not an entry; export again.") from error
 
 
 def timeline_line(entry: Entry) -> str:
