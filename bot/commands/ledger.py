@@ -46,10 +46,12 @@ def verify(head: str | None) -> None:
     with opened_records() as records:
         broken = records.ledger.verify(_noted(head) if head else None)
         seq, digest = records.ledger.head()
+        begins = records.ledger.begins()
     if broken:
         click.echo(f"The chain breaks at entry {broken.seq}: {broken.why}.")
         raise SystemExit(1)
-    click.echo(f"The chain holds: {seq} entries, head {seq}:{digest}.")
+    kept = f"{seq} entries" if begins == 1 else f"entries {begins} to {seq}"
+    click.echo(f"The chain holds: {kept}, head {seq}:{digest}.")
 
 
 @ledger.command()
