@@ -18,6 +18,7 @@ _NAMES = ("service_name", "app", "app_kubernetes_io_name", "application", "servi
 # Who reports is not what is reported on: their labels come with alerts about everything.
 _REPORTERS = re.compile(r"kube-state-metrics|node-exporter|blackbox|cadvisor|kubelet|prometheus-operator")
 _ABOUT_NODES = re.compile(r"(?:Kube|Cluster)?(?:Node|Host|Kubelet)(?![a-z])")
+DOWN = re.compile("notready|unreachable|down|unavailable", re.IGNORECASE)
 _RUN = re.compile(r"-\d{8,10}$")  # of a CronJob
 
 
@@ -31,13 +32,17 @@ class Trace(Model):
     needs: dict[str, str] = {}  # nodes on which alone something runs that it depends on, to that
     release: str = ""  # what it was rolled out with last, and when
     rolled_out: float = 0.0
+    alerts: int = 1
+    everywhere: bool = False  # a DaemonSet: it has a pod on every node
+    whole: bool = False  # its alerts name nothing but the namespace
 
     def with_(self, other: Trace) -> Trace:
         latest = max(self, other, key=lambda t: t.rolled_out)
         return Trace(
             first=min(self.first, other.first), last=max(self.last, other.last), on=self.on | other.on,
             pods_on=self.pods_on | other.pods_on, needs=self.needs | other.needs,
-            release=latest.release, rolled_out=latest.rolled_out,
+            release=latest.release, rolled_out=latest.rolled_out, alerts=self.alerts + other.alerts,
+            everywhere=self.everywhere or other.everywhere, whole=self.whole and other.whole,
         )  # fmt: skip
 
 
@@ -49,6 +54,7 @@ class Concern(Model):
     last: float
     traces: dict[str, Trace] = {}  # by catalogue name, else by "namespace/name"
     nodes: dict[str, float] = {}  # nodes that alerts are about
+    down: frozenset[str] = frozenset()  # those of them that are said not to answer
     labels: dict[str, str] = {}  # rules of the team's own, to what their labels say
     opened_at: float = 0.0
     apart: frozenset[str] = frozenset()  # keys of groups, and incidents, that a person said do not belong here
@@ -62,7 +68,7 @@ class Concern(Model):
             update={
                 "cluster": self.cluster or other.cluster, "first": min(self.first, other.first),
                 "last": max(self.last, other.last), "traces": traces,
-                "nodes": self.nodes | other.nodes, "labels": other.labels | self.labels,
+                "nodes": self.nodes | other.nodes, "down": self.down | other.down, "labels": other.labels | self.labels,
                 "apart": self.apart | other.apart,
             }
         )  # fmt: skip
@@ -76,16 +82,19 @@ def concern_of(alerts: Iterable[Alert], config: Config, places: Whereabouts, kno
     seen = _looked_up(meant, config, places, known, cluster if config.clusters else "")
     traces: dict[str, Trace] = {}
     nodes: dict[str, float] = {}
+    down: set[str] = set()
     for alert in meant:
         at = alert.starts_at.timestamp()
         if host := node_meant(alert):
             nodes[seen.nodes.get(host, host)] = at
+            down |= {seen.nodes.get(host, host)} if DOWN.search(alert.name) else set()
         elif name := subject_name(alert, config):
             trace = _trace(alert, at, _needs(name, config, known, seen), seen)
             traces[name] = traces[name].with_(trace) if name in traces else trace
     times = [a.starts_at.timestamp() for a in meant]
     return Concern(
         cluster=cluster, first=min(times), last=max(times), traces=traces, nodes=nodes,
+        down=frozenset(down),
         labels={rule: said for rule, own in config.grouping.labels.items() if (said := _agreed(meant, own.labels))},
     )  # fmt: skip
 
@@ -102,13 +111,17 @@ def subject_name(alert: Alert, config: Config) -> str | None:
     service = service_of(alert.labels, config)
     if service:
         return service
-    name = _workload(alert.labels) or next(
-        (v for label in _NAMES if (v := alert.labels.get(label)) and not _REPORTERS.search(v)), None
-    )
+    name = _name(alert.labels)
     namespace = namespace_of(alert.labels)
     if name is None and namespace is None:
         return None
     return f"{namespace or ''}/{name or alert.name}"
+
+
+def _name(labels: Labels) -> str | None:
+    """What the labels call the workload or service."""
+    named = (v for label in _NAMES if (v := labels.get(label)) and not _REPORTERS.search(v))
+    return _workload(labels) or next(named, None)
 
 
 def node_meant(alert: Alert) -> str | None:
@@ -174,7 +187,8 @@ def _trace(alert: Alert, at: float, needs: dict[str, str], seen: Seen) -> Trace:
     release, rolled_out = _rollout(alert.labels, seen)
     pods_on = frozenset() if exact or pod else _pods_on(alert.labels, seen)
     return Trace(first=at, last=at, on=frozenset({exact} if exact else ()), pods_on=pods_on, needs=needs,
-                 release=release, rolled_out=rolled_out)  # fmt: skip
+                 release=release, rolled_out=rolled_out, whole=_name(alert.labels) is None,
+                 everywhere="daemonset" in alert.labels or "DaemonSet" in alert.name)  # fmt: skip
 
 
 def _pods_on(labels: Labels, seen: Seen) -> frozenset[str]:

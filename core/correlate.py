@@ -7,64 +7,40 @@ effect on the service map, a node that is down and what runs on it, one rollout,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
-from core.concern import Concern, Trace
-from core.service_map import ServiceMap
-from core.settings import Config
+from core.concern import Concern
+from core.scene import Match, Scene, apart, between, gap_of, only_node, short, to_span
+from core.storm import storm
 
 _INDIRECT_S = (
     300  # guessed: a deployment that merely has pods on a dead node fails soon after it, or for another reason
 )
 
 
-@dataclass(frozen=True)
-class Match:
-    """Where a new group belongs."""
-
-    incident: str
-    rule: str
-    why: str  # "runs on the same node, node-3", for the thread
-    gap_s: float
-    is_cause: bool = False  # the new group is rather what the others follow from
-    others_why: str = ""  # and why the others belong to it, where it is the cause; "" if that reads the same
-    also: tuple[str, ...] = ()  # other open incidents that turn out to be the same trouble
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All that the rules may look at."""
-
-    new: Concern
-    key: str  # of the new group
-    open: Mapping[str, Concern]  # by incident; those of its cluster that are young enough
-    config: Config
-    map: ServiceMap
-    nodes: int  # of the cluster; 0 when nobody knows
-
-
-def scene(
-    new: Concern, key: str, concerns: Mapping[str, Concern], config: Config, known: ServiceMap, nodes: int, now: float
-) -> Scene:  # fmt: skip
-    """The scene, without what nothing may join: other clusters, old incidents, and what a person set apart."""
-    near = {
-        name: held
-        for name, held in concerns.items()
-        if (not held.cluster or not new.cluster or held.cluster == new.cluster)
-        and now - held.opened_at <= config.grouping.oldest_s
-        and key not in held.apart
-    }
-    return Scene(new, key, near, config, known, nodes)
-
-
 def correlate(seen: Scene) -> Match | None:
     """The best match: by the surest rule, then the nearest in time; None when it stands alone."""
-    for rule in (_same_service, _same_node, _same_deploy, _neighbours, _many_on_one_node, _shared_dependency, _labels):
-        if found := sorted(rule(seen), key=lambda match: (match.gap_s, match.incident)):
+    crowd = _nearest(storm(seen))
+    for rule in _RULES:
+        if found := _nearest(rule(seen)):
             best = _together(found, seen)
-            return _told_better(best, seen) if best.rule == "same_service" else best
-    return None
+            best = _told_better(best, seen) if best.rule == "same_service" else best
+            return _in_a_storm(best, crowd, seen)
+    return _together(crowd, seen) if crowd else None
+
+
+def _nearest(found: Iterator[Match]) -> list[Match]:
+    return sorted(found, key=lambda match: (match.gap_s, match.incident))
+
+
+def _in_a_storm(best: Match, crowd: list[Match], seen: Scene) -> Match:
+    """With the others of a storm that the incident turns out to be part of."""
+    if best.incident not in {match.incident for match in crowd}:
+        return best
+    whole = _together([replace(match, is_storm=True) for match in crowd], seen)
+    also = ({*whole.also, *best.also, whole.incident, best.incident}) - {whole.incident}
+    return replace(best, incident=whole.incident, also=tuple(sorted(also)), others_why=best.others_why or whole.why)
 
 
 def _told_better(best: Match, seen: Scene) -> Match:
@@ -73,10 +49,10 @@ def _told_better(best: Match, seen: Scene) -> Match:
 
 
 def _together(found: list[Match], seen: Scene) -> Match:
-    """The nearest; and where the new group is the cause of several incidents, they are one."""
+    """The nearest; and where the new group shows that several incidents are the same trouble, they are one."""
     first = found[0]
-    causes = [m for m in found if m.is_cause]
-    if not first.is_cause or len(causes) < 2:
+    causes = [m for m in found if m.merges]
+    if not first.merges or len(causes) < 2:
         return first
     oldest = min(causes, key=lambda m: (seen.open[m.incident].opened_at, m.incident))
     apart = seen.open[oldest.incident].apart
@@ -88,11 +64,13 @@ def _same_service(seen: Scene) -> Iterator[Match]:
     rule = seen.config.grouping.rules.same_service
     if not rule.enabled:
         return
-    for incident, held in seen.open.items():
+    for incident, held in {**seen.open, **seen.ongoing}.items():
         for name in sorted(seen.new.traces.keys() & held.traces.keys()):
-            gap = _gap(seen.new.traces[name], held.traces[name])
-            if gap <= rule.within_s:
-                yield Match(incident, "same_service", f"also about {name}{_apart(gap)}", gap)
+            gap = gap_of(seen.new.traces[name], held.traces[name])
+            if incident in seen.open and gap <= rule.within_s:
+                yield Match(incident, "same_service", f"also about {name}{apart(gap)}", gap)
+            elif incident in seen.ongoing:
+                yield Match(incident, "same_service", f"also about {name}, which fires since then{apart(gap)}", gap)
 
 
 def _same_node(seen: Scene) -> Iterator[Match]:
@@ -104,13 +82,13 @@ def _same_node(seen: Scene) -> Iterator[Match]:
             if node in seen.new.nodes:
                 gap = abs(at - seen.new.nodes[node])
                 if gap <= rule.within_s:
-                    yield Match(incident, "same_node", f"also about node {node}{_apart(gap)}", gap)
-            elif said := _runs_on(seen.new, node, at, rule.within_s):
+                    yield Match(incident, "same_node", f"also about node {node}{apart(gap)}", gap)
+            elif said := _runs_on(seen.new, node, at, rule.within_s, node in held.down):
                 yield Match(incident, "same_node", *said)
         for node, at in seen.new.nodes.items():
-            gap = _to_span(at, held.first, held.last)
+            gap = to_span(at, held.first, held.last)
             if not held.nodes and held.traces and gap <= rule.within_s and _all_on(node, held, gap):
-                why = f"{node} is the node of what fails here{_apart(gap)}"
+                why = f"{node} is the node of what fails here{apart(gap)}"
                 yield Match(incident, "same_node", why, gap, is_cause=True, others_why=f"on the same node, {node}")
 
 
@@ -122,16 +100,18 @@ def _all_on(node: str, held: Concern, gap: float) -> bool:
     )
 
 
-def _runs_on(new: Concern, node: str, at: float, within_s: float) -> tuple[str, float] | None:
+def _runs_on(new: Concern, node: str, at: float, within_s: float, is_down: bool) -> tuple[str, float] | None:
     """Why these alerts belong to a node that alerted at `at`, and how far they are from that."""
     for name, trace in sorted(new.traces.items()):
-        gap = _to_span(at, trace.first, trace.last)
+        gap = to_span(at, trace.first, trace.last)
         if node in trace.on and gap <= within_s:
-            return f"{_short(name)} runs on the same node, {node}{_apart(gap)}", gap
+            return f"{short(name)} runs on the same node, {node}{apart(gap)}", gap
         if node in trace.pods_on and not trace.on and gap <= min(within_s, _INDIRECT_S):
-            return f"{_short(name)} has pods on the same node, {node}{_apart(gap)}", gap
+            return f"{short(name)} has pods on the same node, {node}{apart(gap)}", gap
+        if is_down and trace.everywhere and not trace.on and not trace.pods_on and gap <= within_s:
+            return f"{short(name)}: a DaemonSet has a pod on every node, so on {node} too{apart(gap)}", gap
         if node in trace.needs and gap <= min(within_s, _INDIRECT_S):
-            return f"{_short(name)} depends on {trace.needs[node]}, which runs on that node, {node}{_apart(gap)}", gap
+            return f"{short(name)} depends on {trace.needs[node]}, which runs on that node, {node}{apart(gap)}", gap
     return None
 
 
@@ -145,8 +125,8 @@ def _same_deploy(seen: Scene) -> Iterator[Match]:
             for other, old in rolled_out if new.release else ():
                 fresh = all(t.release and 0 <= t.first - t.rolled_out <= rule.within_s for t in (new, old))
                 if fresh and new.release == old.release and abs(new.rolled_out - old.rolled_out) <= rule.together_s:
-                    gap = _gap(new, old)
-                    why = f"{_short(name)} was rolled out together with {_short(other)}, as {new.release}{_apart(gap)}"
+                    gap = gap_of(new, old)
+                    why = f"{short(name)} was rolled out together with {short(other)}, as {new.release}{apart(gap)}"
                     yield Match(incident, "same_deploy", why, gap)
 
 
@@ -160,14 +140,14 @@ def _neighbours(seen: Scene) -> Iterator[Match]:
         known = [(name, trace) for name, trace in sorted(held.traces.items()) if name in seen.map.calls]
         for name, new in sorted(seen.new.traces.items()):
             for other, old in known if name in seen.map.calls else ():
-                gap = _gap(new, old)
+                gap = gap_of(new, old)
                 if gap > rule.within_s or name == other:
                     continue
                 if steps := seen.map.distance(name, other, rule.distance):
-                    why = f"{name} depends on {other}{_through(steps, name, other, seen)}{_apart(gap)}"
+                    why = f"{name} depends on {other}{_through(steps, name, other, seen)}{apart(gap)}"
                     yield Match(incident, "neighbours", why, gap)
                 elif (steps := seen.map.distance(other, name, rule.distance)) and _is_unexplained(other, held, seen):
-                    why = f"{other} depends on {name}{_through(steps, other, name, seen)}{_apart(gap)}"
+                    why = f"{other} depends on {name}{_through(steps, other, name, seen)}{apart(gap)}"
                     yield Match(incident, "neighbours", why, gap, is_cause=True)
 
 
@@ -180,24 +160,18 @@ def _is_unexplained(name: str, held: Concern, seen: Scene) -> bool:
 def _many_on_one_node(seen: Scene) -> Iterator[Match]:
     """Many workloads that fail on one node alone: it is the node, whether or not anything says so of it."""
     rule = seen.config.grouping.rules.same_node
-    node = _only_node(seen.new)
+    node = only_node(seen.new)
     if not rule.enabled or node is None or seen.nodes < 3:  # of two nodes every second alert is on the same
         return
     there = {
-        i: c for i, c in seen.open.items() if _only_node(c) == node and _between(seen.new, c) <= _INDIRECT_S
+        i: c for i, c in seen.open.items() if only_node(c) == node and between(seen.new, c) <= _INDIRECT_S
     }  # fmt: skip
     names = set(seen.new.traces).union(*(c.traces for c in there.values()))
     if len(names) < rule.workloads:
         return
     why = f"{len(names)} workloads fail on one node, {node}, and nowhere else"
     for incident, held in there.items():
-        yield Match(incident, "same_node", why, _between(seen.new, held), is_cause=True)
-
-
-def _only_node(concern: Concern) -> str | None:
-    places = {trace.on for trace in concern.traces.values()}
-    node = next(iter(places), frozenset())
-    return next(iter(node)) if len(places) == 1 and len(node) == 1 and not concern.nodes else None
+        yield Match(incident, "same_node", why, between(seen.new, held), is_cause=True)
 
 
 def _shared_dependency(seen: Scene) -> Iterator[Match]:
@@ -212,43 +186,36 @@ def _shared_dependency(seen: Scene) -> Iterator[Match]:
             continue
         near = {
             i: c for i, c in seen.open.items()
-            if c.traces and c.traces.keys() <= dependents and not c.nodes and _between(seen.new, c) <= rule.within_s
+            if c.traces and c.traces.keys() <= dependents and not c.nodes and between(seen.new, c) <= rule.within_s
         }  # fmt: skip
         failing = set(seen.new.traces).union(*(c.traces for c in near.values()))
         if len(failing) >= rule.dependents and len(failing) >= rule.share * len(dependents):
             said = ", ".join(sorted(failing)[:4]) + (f" and {len(failing) - 4} more" if len(failing) > 4 else "")
             for incident, held in near.items():
-                gap = _between(seen.new, held)
-                why = f"{said} all depend on {thing}{_apart(gap)}"
+                gap = between(seen.new, held)
+                why = f"{said} all depend on {thing}{apart(gap)}"
                 yield Match(incident, "shared_dependency", why, gap, is_cause=True)
+
+
+def _same_namespace(seen: Scene) -> Iterator[Match]:
+    rule = seen.config.grouping.rules.same_namespace
+    if not rule.enabled:
+        return
+    new = {name.partition("/")[0]: trace for name, trace in sorted(seen.new.traces.items()) if trace.whole}
+    for incident, held in seen.open.items():
+        for name, trace in sorted(held.traces.items()):
+            namespace = name.partition("/")[0]
+            if trace.whole and namespace in new and (gap := gap_of(new[namespace], trace)) <= rule.within_s:
+                yield Match(incident, "same_namespace", f"also about the namespace {namespace}{apart(gap)}", gap)
 
 
 def _labels(seen: Scene) -> Iterator[Match]:
     for name, rule in seen.config.grouping.labels.items():
         said = seen.new.labels.get(name)
         for incident, held in seen.open.items():
-            gap = _between(seen.new, held)
+            gap = between(seen.new, held)
             if said and held.labels.get(name) == said and gap <= rule.within_s:
-                yield Match(incident, name, f"has the same {said}{_apart(gap)} (rule {name})", gap)
-
-
-def _gap(one: Trace, other: Trace) -> float:
-    """Seconds between the alerts of one and of the other; 0 when their times overlap."""
-    return max(0.0, one.first - other.last, other.first - one.last)
-
-
-def _between(one: Concern, other: Concern) -> float:
-    return max(0.0, one.first - other.last, other.first - one.last)
-
-
-def _to_span(at: float, first: float, last: float) -> float:
-    return max(0.0, first - at, at - last)
-
-
-def _apart(gap: float) -> str:
-    if gap < 1:
-        return ""
-    return f", {gap:.0f} s apart" if gap < 120 else f", {gap / 60:.0f} min apart"
+                yield Match(incident, name, f"has the same {said}{apart(gap)} (rule {name})", gap)
 
 
 def _through(steps: int, caller: str, called: str, seen: Scene) -> str:
@@ -259,5 +226,7 @@ def _through(steps: int, caller: str, called: str, seen: Scene) -> str:
     return f" ({source} saw it call)" if source else ""
 
 
-def _short(name: str) -> str:
-    return name.rpartition("/")[2] or name
+_RULES = (
+    _same_service, _same_node, _same_deploy, _neighbours, _many_on_one_node, _shared_dependency, _same_namespace,
+    _labels,
+)  # fmt: skip

@@ -54,6 +54,27 @@ class SharedDependency(Model):
     share: float = Field(default=0.5, gt=0, le=1)  # of all that depend on it
 
 
+class SameNamespace(Model):
+    """Alerts that name a namespace and nothing in it."""
+
+    enabled: bool = True
+    within_s: Seconds = 600
+
+
+class Storm(Model):
+    """So much that begins to fail at once that chance is no explanation, whatever it has in common."""
+
+    enabled: bool = True
+    # Guessed: with ten troubles a day, a second one begins within a minute of a first in 0.7 % of cases; four of them
+    # never do.
+    within_s: Seconds = 60
+    workloads: int = Field(default=5, ge=3, le=1000)  # so many at once
+    alerts: int = Field(default=30, ge=10, le=10_000)  # or so many alerts, of two at least
+    nodes: int = Field(default=3, ge=2, le=1000)  # or so many nodes
+    workloads_of_node: int = Field(default=3, ge=2, le=1000)  # so many, where nobody knows where, if a node is down
+    node_within_s: Seconds = 900  # as node alerts come later than those of what ran there
+
+
 class SameLabels(Model):
     """A rule of the team's own: alerts that agree in these labels."""
 
@@ -69,6 +90,8 @@ class Rules(Model):
     same_deploy: SameDeploy = SameDeploy()
     neighbours: Neighbours = Neighbours()
     shared_dependency: SharedDependency = SharedDependency()
+    same_namespace: SameNamespace = SameNamespace()
+    storm: Storm = Storm()
 
 
 class Flapping(Model):
@@ -89,6 +112,7 @@ class Grouping(Model):
     rules: Rules = Rules()
     labels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")], SameLabels] = {}
     oldest_s: int = Field(default=3600, ge=1, le=604_800)  # nothing joins an incident that was opened longer ago
+    ongoing_s: int = Field(default=86_400, ge=1, le=604_800)  # but alerts of a service that fires there until now
     gather_s: float = Field(default=1.0, ge=0, le=30)  # how long further alerts are waited for, before it is looked at
     again_s: Seconds = 120  # from one look at an incident to the next, however much joins
     quiet_s: Seconds = 300  # without a firing alert, until it is over

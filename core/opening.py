@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from core.concern import cluster_named, node_meant, subject_name
+from core.concern import DOWN, cluster_named, node_meant, subject_name
 from core.diagnosis import Investigation, Subject
 from core.errors import NotFound
 from core.folding import entries
@@ -19,7 +19,6 @@ from core.settings import Config
 SHOWN_EVERY_S = 5  # Slack takes 50 edits a minute; in between, what changes is shown together
 _LONGEST_TITLE = 150
 _BEGUN_S = 86_400
-_DOWN = re.compile("notready|unreachable|down|unavailable", re.IGNORECASE)
 
 
 def described(alerts: Iterable[Alert], records: Records) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def group_title(alerts: Iterable[Alert], config: Config) -> str:
 
 def _rank(alert: Alert) -> tuple[bool, str, Any]:
     """A node that is down tells more than whatever fails on it, however its rules grade the two."""
-    return not (node_meant(alert) and _DOWN.search(alert.name)), severity_of(alert.labels), alert.starts_at
+    return not (node_meant(alert) and DOWN.search(alert.name)), severity_of(alert.labels), alert.starts_at
 
 
 def _labels(alerts: list[Alert]) -> dict[str, str]:

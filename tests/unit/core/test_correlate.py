@@ -111,7 +111,7 @@ def test_a_caller_of_two_failing_services_does_not_make_them_one(shop: Records) 
     ("labels", "after_s"),
     [
         ({"service": "mail"}, 0),  # at the same moment, and nothing else in common
-        ({"service": "checkout"}, 1900),  # the same service, too late
+        ({"service": "checkout", "severity": "emergency"}, 1900),  # the same service, too late for what is worse
         ({"service": "storefront"}, 700),  # a neighbour, too late
         ({"service": "catalog"}, 1),  # both depend on db, but two of three may be chance
         ({"service": "checkout", "cluster": "us"}, 0),
@@ -124,12 +124,27 @@ def test_what_is_not_related_stays_apart(shop: Records, labels: dict[str, str], 
     assert fires(shop, "Other", after_s, **labels).id != "INC-1"
 
 
-def test_nothing_joins_an_old_incident(records: Records) -> None:
-    shop = of(records, MAP.model_copy(update={"grouping": Grouping.model_validate(
-        {"oldest_s": 100, "rules": {"same_service": {"within_s": 5000}}})}))  # fmt: skip
-    fires(shop, "HighErrorRate", service="checkout")
-    assert fires(shop, "Second", 90, service="checkout").id == "INC-1"
-    assert fires(shop, "Third", 110, service="checkout").id == "INC-2"
+def test_nothing_joins_an_old_incident_but_alerts_of_what_fires_there_and_is_no_worse(records: Records) -> None:
+    own = {"oldest_s": 100, "quiet_s": 30, "ongoing_s": 5000, "rules": {"neighbours": {"within_s": 5000}}}
+    shop = of(records, MAP.model_copy(update={"grouping": Grouping.model_validate(own)}))
+    fires(shop, "PaymentsDown", service="payments")
+    assert fires(shop, "HighErrorRate", 90, service="checkout", severity="warning").id == "INC-1"
+    assert fires(shop, "HighErrorRate", 110, service="storefront").id == "INC-2"
+    after = fires(shop, "Slow", 3900, service="payments")
+    assert (after.id, why(shop, after)) == ("INC-1", "also about payments, which fires since then, 65 min apart")
+    assert fires(shop, "DataLost", 3910, service="payments", severity="emergency").id == "INC-3"
+    assert fires(shop, "Slower", 5001, service="payments", severity="warning").id == "INC-3"
+
+
+def test_what_ended_long_ago_in_an_incident_takes_nothing(records: Records) -> None:
+    shop = of(records, MAP.model_copy(update={"grouping": Grouping.model_validate({"oldest_s": 100})}))
+    fires(shop, "PaymentsDown", service="payments")
+    fires(shop, "HighErrorRate", 10, service="checkout")
+    over = alert("HighErrorRate", status="resolved", service="checkout") | {"startsAt": NOON.isoformat()}
+    receive_group(replace(shop, now=lambda: NOON + timedelta(seconds=60)), group(over, groupKey="over"))
+    assert fires(shop, "Slow", 300, service="checkout", severity="warning").id == "INC-1"
+    assert fires(shop, "Slower", 4000, service="cart").id == "INC-2"
+    assert [g.rule for g in shop.book.groups("INC-1")] == ["", "neighbours", "same_service"]
 
 
 def test_a_rule_that_is_off_joins_nothing(records: Records) -> None:
