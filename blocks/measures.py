@@ -107,7 +107,8 @@ def _pages(now: Calls, before: Calls) -> Line:
 def _acting(now: Measures) -> Line:
     ends = now.ended_by
     if not now.acted:
-        return [bold("Autonomy "), text("nothing was repaired in this time; what ended, ended by itself")]
+        alone = f"; {ends['itself']} ended by themselves" if ends.get("itself") else ""
+        return [bold("Autonomy "), text(f"nothing was repaired by anybody{alone}")]
     share = _percent(now.autonomy) if now.autonomy is not None and now.acted >= FEW else "too few for a rate"
     parts = [("by me alone", "bot"), ("on approval", "approved"), ("by people", "people")]
     did = ", ".join(f"{ends.get(who, 0)} {words}" for words, who in parts)

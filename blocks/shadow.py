@@ -52,6 +52,8 @@ def _missing(each: TypeRecord, mode: str, sentences: Mapping[str, str]) -> Itera
         yield "The record is there; what is missing is its name in autonomy.alert_types."
     elif mode != "autonomous":
         yield "The record is there and it is listed; what is missing is /sre mode autonomous."
+    else:
+        yield "Nothing is missing: I act on it alone, inside the limits."
 
 
 def _lines(each: TypeRecord) -> Iterator[Line]:

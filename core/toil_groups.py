@@ -11,7 +11,7 @@ from core.agreement import kinds_in
 from core.diagnosis import ActionKind
 from core.toil import ToilEntry
 
-_ALIKE = 0.5  # of two sets of words, what is shared against what is in either; guessed
+_ALIKE = 0.6  # of two sets of words, what is shared against what is in either; guessed
 _FILLING = frozenset(
     "a an the and or of for to in on at by with from because again it its was were is be been had have did do done "
     "had my our some one all this that after before while manually hand once more stuck broken bad".split()

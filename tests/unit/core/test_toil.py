@@ -85,13 +85,13 @@ def test_the_same_work_in_other_words_is_one_and_the_most_time_comes_first() -> 
     said = [
         entry(1, "restarted the importer", 30), entry(2, "importer-7f9 restarted again", 20, "U0LI"),
         entry(3, "Restart importers", 10), entry(4, "renewed the certificate of api.shop", 45),
-        entry(5, "answered mails", 5),
+        entry(5, "restarted it by hand", 5),
     ]  # fmt: skip
     found = works(said)
     assert [(work.minutes, len(work.entries), work.what) for work in found] == [
-        (60, 3, "Restart importers"), (45, 1, "renewed the certificate of api.shop"), (5, 1, "answered mails"),
+        (60, 3, "Restart importers"), (45, 1, "renewed the certificate of api.shop"), (5, 1, "restarted it by hand"),
     ]  # fmt: skip
-    assert (found[0].people, found[0].action, found[2].action) == (2, "restart_deployment", None)
+    assert (found[0].people, found[0].action, found[2].action) == (2, "restart_deployment", "restart_deployment")
     assert works(reversed(said)) == found
 
 

@@ -6,14 +6,16 @@ import base64
 import http.client
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from sandbox.page import Page
 from sandbox.page.guard import is_loopback
-from sandbox.slack import SlackServer, SlackThread, run_in_thread
+from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
 
 Json = dict[str, Any]
 Answer = tuple[int, dict[str, str], str]
@@ -194,6 +196,15 @@ def test_the_workspace_is_told_with_what_each_person_may(slack: SlackThread) -> 
     }
     assert "status" in [command["word"] for command in told["commands"]]
     assert [shortcut["id"] for shortcut in told["shortcuts"]] == ["investigate_this"]
+
+
+def test_a_messages_menu_is_the_manifests() -> None:
+    manifest = yaml.safe_load((Path(__file__).parents[3] / "manifest.yaml").read_text())
+    page = Page(server := SlackServer(app=App.from_manifest(manifest)))
+    page.mount(server.web)
+    with run_in_thread(server) as running:
+        told = json.loads(ask(running, "GET", "/page/workspace")[2])
+    assert [shortcut["name"] for shortcut in told["shortcuts"]] == ["Investigate this", "Incident …", "Log as toil"]
 
 
 def test_a_stream_tells_what_was_and_then_what_happens(slack: SlackThread, hearing: Any) -> None:
