@@ -107,6 +107,7 @@ def _absorb(source_id: str, into_id: str, actor: str, rule: str, why: str, recor
     note("incident.merged", source_id, records, actor, {"into": into_id, "why": why, "alerts": len(moved)})
     note("incident.absorbed", into_id, records, actor, {"from": source_id, "why": why, "alerts": len(moved)})
     records.redis.srem(_UNFINISHED, ">".join((source_id, into_id, actor, rule, why)))
+    start(into, records, actor)  # if it was in maintenance, and the other was not
     show_soon(source_id, records)
     show_soon(into_id, records)
     return into
@@ -125,8 +126,9 @@ def _recount(incident_id: str, records: Records, absorbed: Incident | None = Non
             if absorbed
             else worst(severities if severities and not incident.command.severity_by else [incident.severity])
         )
+        awake = {"hushed_until": None, "hushed_why": ""} if absorbed and not absorbed.hushed_until else {}
         return incident.model_copy(
-            update={
+            update=awake | {
                 "alerts": alerts, "truncated_alerts": max(total - len(alerts), 0) + incident.left_out, "groups": groups,
                 "firing_alerts": firing, "severity": severity,
                 "services": tuple(concern.traces)[:50] if concern else incident.services,

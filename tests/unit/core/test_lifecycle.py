@@ -90,6 +90,17 @@ def test_what_is_not_in_maintenance_wakes_an_incident_that_it_joins(records: Rec
     assert jobs(shop, "investigate") == [["investigate", "INV-1"]]
 
 
+def test_what_is_not_in_maintenance_wakes_an_incident_that_it_is_merged_into(records: Records) -> None:
+    shop = maintenance(records, service="payments", **{"from": "2026-03-02 11:00", "to": "2026-03-02 14:00"})
+    assert fires(shop, "Slow", service="payments").hushed_until
+    fires(shop, "QueueFull", service="mail")
+    with turn(shop):
+        merged = merge_locked("INC-2", "INC-1", "U1", "merged", shop)
+    assert merged.hushed_until is None
+    assert ["investigate", "INV-1"] in jobs(shop, "investigate")
+    assert ["show_incident", "INC-1"] in jobs(shop, "notify")
+
+
 def test_a_silenced_alert_is_shown_as_such_and_over_when_it_is_gone(shop: Records) -> None:
     fires(shop, "Slow", service="mail")
     held = next(shop.book.all("INC-1"))
