@@ -41,6 +41,7 @@ _MOST_KINDS = 25  # of alerts, in a list
 _RULES = {
     "same_service": "The same service", "same_node": "The same node", "same_deploy": "The same rollout",
     "neighbours": "Neighbours on the service map", "shared_dependency": "One thing that they all depend on",
+    "same_namespace": "The same namespace", "storm": "Too much at once for chance",
     "same_alert": "The same alerts, brought once more", "merged": "Merged", "split": "Split off",
 }  # fmt: skip
 

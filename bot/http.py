@@ -109,13 +109,14 @@ class _Edge:
         if not _bears(request.headers.get("Authorization", ""), token.get_secret_value()):
             self._metrics.received("alertmanager", "refused")
             return _refused(401, "The bearer token is missing or wrong; set it as the webhook's credentials.")
-        status, said = 200, None
+        status, said, body = 200, None, b""
         try:
             try:
-                incident = receive_group(self._records, read_group(request.get_data()))
+                body = request.get_data()
+                incident = receive_group(self._records, read_group(body))
             except (Malformed, RequestEntityTooLarge) as error:
                 status, said = (400, str(error)) if isinstance(error, Malformed) else (413, TOO_LARGE)
-                incident = receive_unreadable(self._records, said)
+                incident = receive_unreadable(self._records, said, body=body)
         except (Conflict, Transient, redis.RedisError) as error:
             log.error("alerts_put_off", why=str(error))
             self._metrics.received("alertmanager", "failed")

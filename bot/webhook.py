@@ -34,7 +34,7 @@ def take_webhook(body: bytes, signature: str, records: Records) -> Taken:
     try:
         event = read_event(body, records.settings.secrets())
     except Malformed as error:
-        receive_unreadable(records, str(error), "PagerDuty")
+        receive_unreadable(records, str(error), "PagerDuty", body)
         return Taken("malformed", 400, str(error))
     if abs(records.now() - event.occurred_at) > OLDEST:
         log.warning("event_too_old", id=event.id, type=event.type, occurred_at=event.occurred_at.isoformat())

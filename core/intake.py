@@ -27,7 +27,7 @@ from core.labels import worst
 from core.maintenance import expected_until
 from core.mask import mask
 from core.merging import merge_locked
-from core.notification import LONGEST_LABEL, Group, alerts_of, fingerprint_of, read_group
+from core.notification import LONGEST_LABEL, Group, alerts_of, fingerprint_of, heard_of, read_group
 from core.opening import (
     channel_of,
     described,
@@ -146,17 +146,21 @@ def open_incident(
     return incident
 
 
-def receive_unreadable(records: Records, why: str, sender: str = "Alertmanager") -> Incident | None:
-    """The incident that says that alerts come which cannot be read: there may be any trouble behind them.
+def receive_unreadable(records: Records, why: str, sender: str = "Alertmanager", body: bytes = b"") -> Incident | None:
+    """The incident that says that alerts come which cannot be read: there may be any trouble behind them. What they
+    seem to be called it names.
 
     Raises: Transient, Conflict.
     """
     now = records.now()
-    labels = {"alertname": "AlertsUnreadable", "severity": "critical"}
-    summary = f"{sender} sends alerts that I cannot read. {why} Look at {sender} itself for what fires"
+    heard = ", ".join(heard_of(body, records.settings.secrets()))
+    labels = {"alertname": "AlertsUnreadable", "severity": "critical"} | ({"heard_of": heard} if heard else {})
+    named = f": {heard}" if heard else ""
+    summary = f"{sender} sends alerts that I cannot read{named}. {why} Look at {sender} itself for what fires"
     alert = Alert(
-        fingerprint=fingerprint_of({**labels, "why": why, "sender": sender}), name="AlertsUnreadable", status="firing",
-        labels=labels, annotations={"summary": summary}, starts_at=now, first_at=now, last_at=now,
+        fingerprint=fingerprint_of({**labels, "why": why, "sender": sender}), status="firing", labels=labels,
+        name=f"AlertsUnreadable{named}",
+        annotations={"summary": summary}, starts_at=now, first_at=now, last_at=now,
     )  # fmt: skip
     return find_or_open(records, Arrival("alertmanager", "sre-bot:unreadable", (alert,)))
 

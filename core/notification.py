@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -19,6 +19,7 @@ MOST_LABELS = 100  # of one alert
 LONGEST_LABEL = 1000
 _LONGEST_NAME = 200
 _LONGEST_ANNOTATION = 4000
+_MOST_HEARD = 1000
 _NEVER_ENDED = datetime(1, 1, 2, tzinfo=UTC)  # Alertmanager writes year 1 for "not known"
 _TELLING = (  # kept of an alert with more labels than anybody reads
     "alertname", "severity", "priority", "level", "cluster", "k8s_cluster", "cluster_name", "environment", "env",
@@ -82,7 +83,8 @@ def read_group(body: bytes) -> Group:
         raise Malformed("The body is not JSON.") from error
     if not isinstance(raw, dict):
         raise Malformed("The body is not a JSON object; send Alertmanager's webhook format.")
-    if str(raw.get("version")) != "4":
+    # Grafana sends the same and calls it version 1; only its bodies name an organisation.
+    if str(raw.get("version")) != "4" and not (raw.get("version") == "1" and "orgId" in raw):
         raise Malformed("This is not version 4 of Alertmanager's webhook; update what sends it.")
     try:
         return Group.model_validate({**raw, "version": "4"})
@@ -91,6 +93,31 @@ def read_group(body: bytes) -> Group:
         where = ".".join(str(part) for part in first["loc"])
         what = "is missing" if first["type"] == "missing" else "cannot be read"
         raise Malformed(f"{where} {what}.") from error
+
+
+def heard_of(body: bytes, secrets: Iterable[str]) -> tuple[str, ...]:
+    """What the alerts in a body that cannot be read seem to be called, masked; nothing where even that is unclear."""
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ()
+    named: dict[str, None] = {}
+    for thing in _alerts_in(raw)[:_MOST_HEARD]:
+        labels = thing.get("labels")
+        places = (labels if isinstance(labels, dict) else {}, thing)
+        names = (place.get(key) for place in places for key in ("alertname", "title", "ruleName", "name"))
+        if name := next((name for name in names if isinstance(name, str) and name.strip()), None):
+            named[mask(" ".join(name.split())[:_LONGEST_NAME], tuple(secrets))[:80]] = None
+    return tuple(named)[:5]
+
+
+def _alerts_in(raw: object) -> list[dict[str, Any]]:
+    """As Alertmanager, older and other tools, and PagerDuty wrap them."""
+    if isinstance(raw, dict):
+        event = raw.get("event")
+        inner = event.get("data") if isinstance(event, dict) else raw.get("alerts")
+        raw = inner if isinstance(inner, list) else [inner if isinstance(inner, dict) else raw]
+    return [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

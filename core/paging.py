@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from core.errors import Malformed
 from core.mask import mask
@@ -67,7 +67,7 @@ def read_event(body: bytes, known: tuple[str, ...]) -> Event:
         raise Malformed("The body holds no event; subscribe with PagerDuty's webhooks of version 3.")
     try:
         return _event(event, known)
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise Malformed("The event lacks what PagerDuty's events of that type have.") from error
 
 

@@ -351,7 +351,9 @@ def signed(lab: Night, payload: bytes) -> Any:
     "payload",
     [b"{", b"[]", b'{"event": 1}', event(data=None), event(occurred_at="yesterday"), event(data={"type": "incident"}),
      event(data={"id": "../x", "type": "incident", "status": "triggered"}),
-     event(data={"id": "Q1", "type": "incident", "status": "strange"})],
+     event(data={"id": "Q1", "type": "incident", "status": "strange"}),
+     event(data={"id": "Q1", "type": "incident", "status": "triggered", "number": "twelve"}),
+     event(occurred_at="0001-01-01T00:00:00+14:00")],
 )  # fmt: skip
 def test_what_cannot_be_read_gets_one_sentence_and_somebody_is_told(lab: Night, payload: bytes) -> None:
     answer = signed(lab, payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -87,6 +88,39 @@ def test_what_cannot_be_read_is_one_incident_however_often_it_comes(face: Face) 
     assert (incident.channel, incident.severity) == ("C0SRE", "SEV2")
     assert incident.title.startswith("Alertmanager sends alerts that I cannot read. The body is not JSON.")
     assert len(incident.alerts) == 4  # by what is wrong with them
+
+
+def test_what_cannot_be_read_is_named_as_far_as_it_can_be_heard(face: Face) -> None:
+    face.alert({"title": "[Alerting] Panel <!channel>", "ruleName": "Panel", "state": "alerting"})
+    face.alert(body(alert("DiskFull", pod="a"), alert("DiskFull", pod="b"), alert("Down"), version="3"))
+    (incident,) = face.records.incidents.open()
+    assert "that I cannot read: [Alerting] Panel <!channel>. This is not version 4" in incident.title
+    assert [a.name for a in incident.alerts] == [
+        "AlertsUnreadable: [Alerting] Panel <!channel>", "AlertsUnreadable: DiskFull, Down",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "odd", [{"alerts": {"labels": 1}}, {"alerts": [1, {"labels": {"alertname": 5}}]}, {"event": []}]
+)
+def test_what_has_no_name_is_told_without_one(face: Face, odd: dict[str, Any]) -> None:
+    assert face.alert(odd).status_code == 400
+    assert [a.name for a in face.records.incidents.open()[0].alerts] == ["AlertsUnreadable"]
+
+
+def test_grafana_is_read_though_it_counts_its_versions_otherwise(face: Face) -> None:
+    assert face.alert(body(alert(), version="1", orgId=1, title="[FIRING:1]", state="alerting")).status_code == 200
+    assert face.alert(body(alert(), version="1")).status_code == 400
+
+
+def test_a_million_labels_are_read_within_seconds(face: Face) -> None:
+    many = json.dumps(body(alert(**{f"a{n}": "x" for n in range(1_000_000)}))).encode()
+    began = time.monotonic()
+    answer = requests.post(f"{face.url}/webhooks/alertmanager", data=many, timeout=60,
+                           headers={"Authorization": f"Bearer {WEBHOOK_TOKEN}"})  # fmt: skip
+    assert answer.json() == {"incident": "INC-1"}
+    assert time.monotonic() - began < 20
+    assert len(face.records.incidents.get("INC-1").alerts[0].labels) == 100
 
 
 def test_a_body_that_is_too_large_is_refused_and_somebody_is_told(face: Face) -> None:
