@@ -20,18 +20,21 @@ _APPROVALS = (("granted", "granted"), ("rejected", "rejected"), ("expired", "exp
 
 def measures_view(report: Report, asked: str) -> View:
     """What `/sre metrics` says. `asked` is what comes back with the button that exports."""
-    now, before = report.now, report.before
+    now, before = report.now, report.before if report.compares else None
     of = f" of {report.service}" if report.service else ""
-    head: Line = [bold(f"Metrics{of}, {now.period.name}", 150), text(" · in brackets the time before", 60)]
+    compared = " · in brackets the time before" if before else " · the time before is not wholly known"
+    head: Line = [bold(f"Metrics{of}, {now.period.name}", 150), text(compared, 60)]
     lines = [_incidents(now, before)]
     for name, these, those in (
-        ("To acknowledge", now.acknowledge, before.acknowledge), ("To diagnose", now.diagnose, before.diagnose),
-        ("To repair", now.repair, before.repair),
-    ):  # fmt: skip
+        ("To acknowledge", now.acknowledge, before.acknowledge if before else {}),
+        ("To diagnose", now.diagnose, before.diagnose if before else {}),
+        ("To repair", now.repair, before.repair if before else {}),
+    ):
         lines += _times(name, these, those)
-    lines += [_pages(now.calls, before.calls), _acting(now), *_approvals(now), *_shadow(now)]
+    lines += [_pages(now.calls, before.calls if before else None), _acting(now), *_approvals(now), *_shadow(now)]
     lines += [*_noise(now, before), _cost(now, before)]
-    summary = f"{counted(now.incidents, 'incident')}{of} in {now.period.name}, {before.incidents} in the time before"
+    summary = f"{counted(now.incidents, 'incident')}{of} in {now.period.name}"
+    summary += f", {before.incidents} in the time before" if before else ""
     return message(
         summary,
         [
@@ -53,17 +56,22 @@ def definitions_modal() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _incidents(now: Measures, before: Measures) -> Line:
+def _was(figure: object) -> str:
+    """What it was in the time before, in brackets; nothing where that is not known."""
+    return "" if figure is None else f" ({figure})"
+
+
+def _incidents(now: Measures, before: Measures | None) -> Line:
     more = [f"{now.still_open} still open"] if now.still_open else []
     more += [f"{now.in_maintenance} in maintenance beside them"] if now.in_maintenance else []
-    said = f"{now.incidents} ({before.incidents})" + "".join(f" · {each}" for each in more)
+    said = f"{now.incidents:,}{_was(before and f'{before.incidents:,}')}" + "".join(f" · {each}" for each in more)
     return [bold("Incidents "), text(said)]
 
 
 def _times(name: str, now: dict[str, Spread], before: dict[str, Spread]) -> Iterator[Line]:
     whole, earlier = now.get(ALL, Spread()), before.get(ALL, Spread())
     if whole.median is None:
-        yield [bold(f"{name} "), text("none in this time")]
+        yield [bold(f"{name} "), text("no incident to tell it of")]
         return
     yield [bold(f"{name} "), text(_spread(whole, earlier))]
     parts = [f"{each} {_short(now[each])}" for each in SEVERITIES if each in now]
@@ -88,12 +96,12 @@ def _comparable(now: Spread, before: Spread) -> bool:
     return now.count >= FEW and before.count >= FEW
 
 
-def _pages(now: Calls, before: Calls) -> Line:
+def _pages(now: Calls, before: Calls | None) -> Line:
     """Who was called, by how much; people are named without being mentioned anywhere, since only the asker sees it."""
     if not now.total:
-        return [bold("Pages "), text(f"none ({before.total})")]
-    said = f"{now.total} ({before.total}), {now.at_night} at night ({before.at_night})"
-    line: list[Part] = [bold("Pages "), text(said)]
+        return [bold("Pages "), text(f"none{_was(before and str(before.total))}")]
+    night = f"{now.at_night:,} at night{_was(before and str(before.at_night))}"
+    line: list[Part] = [bold("Pages "), text(f"{now.total:,}{_was(before and str(before.total))}, {night}")]
     if now.shifts:
         each = now.total / now.shifts
         line.append(text(f" · {each:.1f} a shift in {counted(now.shifts, 'shift')}, at most {now.most_in_shift}"))
@@ -135,10 +143,10 @@ def _shadow(now: Measures) -> Iterator[Line]:
     yield [bold("Shadow "), text(said + (f", not known {unknown}" if unknown else "") + " · "), code("/sre shadow")]
 
 
-def _noise(now: Measures, before: Measures) -> Iterator[Line]:
+def _noise(now: Measures, before: Measures | None) -> Iterator[Line]:
     if not now.notified or now.noise_removed is None:
         return
-    was = f" ({_percent(before.noise_removed)})" if before.notified and before.noise_removed is not None else ""
+    was = _was(_percent(before.noise_removed) if before and before.noise_removed is not None else None)
     opened = counted(now.opened_by_alerts, "incident")
     said = f"{_percent(now.noise_removed)}{was}: {counted(now.notified, 'notification')} opened {opened}"
     yield [bold("Noise removed "), text(said)]
@@ -149,10 +157,15 @@ def _percent(share: float) -> str:
     return f"{min(share * 100, 99.9):.1f} %" if 0.9 < share < 1 else f"{share:.0%}".replace("%", " %")
 
 
-def _cost(now: Measures, before: Measures) -> Line:
-    each = f" · ${now.cost_usd / now.incidents:.2f} an incident" if now.incidents and not now.questions else ""
+def _cost(now: Measures, before: Measures | None) -> Line:
+    each = (
+        f" · ${now.cost_usd / now.incidents:.2f} an incident"
+        if now.incidents and now.cost_usd and not now.questions
+        else ""
+    )
     asked = f" · {counted(now.questions, 'question')} among them" if now.questions else ""
-    return [bold("Cost "), text(f"${now.cost_usd:.2f} (${before.cost_usd:.2f}), {_tokens(now.tokens)}{each}{asked}")]
+    was = _was(f"${before.cost_usd:.2f}" if before else None)
+    return [bold("Cost "), text(f"${now.cost_usd:.2f}{was}, {_tokens(now.tokens)}{each}{asked}")]
 
 
 def _tokens(number: int) -> str:

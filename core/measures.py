@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from core.duty import DutyShift
 from core.facts import IncidentFacts
+from core.incident import Incident
 from core.periods import Period
 from core.records import Records
-from core.tallies import Spent
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 FEW = 5  # of fewer nothing is compared, and no 90 % given; guessed
@@ -97,16 +97,18 @@ class Report:
     before: Measures
     weeks: tuple[Measures, ...]  # oldest first
     service: str | None = None
+    compares: bool = True  # False: the time before is not wholly known
 
 
 def report(records: Records, period: Period, service: str | None = None) -> Report:
     """Metrics of all incidents, or of one service's. Reads Redis only."""
     weeks = period.weeks(WEEKS)
     first = min(period.before.start, weeks[0].start)
-    opened = {incident.id for incident in records.incidents.open()}  # one that was reopened has a row all the same
+    still_open = records.incidents.open()
+    ids = {incident.id for incident in still_open}  # one that was reopened has a row all the same
     rows = [
         row for row in records.facts.between(first, period.end)
-        if row.id not in opened and (service is None or row.service == service)
+        if row.id not in ids and (service is None or row.service == service)
     ]  # fmt: skip
     shifts = tuple(records.duty.between(first, period.end))
     night = records.settings.config.incidents.night
@@ -114,12 +116,18 @@ def report(records: Records, period: Period, service: str | None = None) -> Repo
     def of(each: Period) -> Measures:
         since, until = each.start.timestamp(), each.end.timestamp()
         mine = [row for row in rows if since <= row.opened < until]
-        return summed(mine, each, shifts, lambda at: night.is_at(datetime.fromtimestamp(at, UTC)))
+        held = summed(mine, each, shifts, lambda at: night.is_at(datetime.fromtimestamp(at, UTC)))
+        return _with_open(held, still_open, service)
 
     def whole(each: Period) -> Measures:
-        return _with_the_rest(of(each), records, service)
+        found = of(each)
+        return found if service else _with_the_rest(found, records)
 
-    return Report(whole(period), whole(period.before), tuple(of(week) for week in weeks), service)
+    oldest = records.incidents.first_opened()
+    return Report(
+        whole(period), whole(period.before), tuple(of(week) for week in weeks), service,
+        compares=oldest is not None and oldest <= period.before.start,
+    )  # fmt: skip
 
 
 def summed(
@@ -184,24 +192,24 @@ def _calls(
     )  # fmt: skip
 
 
-def _with_the_rest(found: Measures, records: Records, service: str | None) -> Measures:
-    """What is in no row: incidents that are open, questions, notifications."""
+def _with_open(found: Measures, still_open: Iterable[Incident], service: str | None) -> Measures:
     period = found.period
-    still_open = [
-        incident for incident in records.incidents.open()
-        if period.start <= incident.opened_at < period.end and not incident.hushed_until
-        and (service is None or incident.service == service)
-    ]  # fmt: skip
-    counted = records.book.counted_on(period.days) if service is None else {}
-    spent = records.tallies.spent(period.start, period.end) if service is None else Spent()
-    notified = sum(counted.get(name, 0) for name in ("new", "repeated", "changed", "fired_again"))
-    changes = {
-        "incidents": found.incidents + len(still_open), "still_open": len(still_open),
-        "tokens": found.tokens + spent.tokens, "cost_usd": found.cost_usd + spent.cost_usd,
-        "questions": spent.questions, "notified": notified if service is None else None,
-        "opened_by_alerts": counted.get("opened", 0),
-    }  # fmt: skip
-    return Measures(**{**vars(found), **changes})
+    number = sum(
+        period.start <= each.opened_at < period.end and not each.hushed_until and service in (None, each.service)
+        for each in still_open
+    )
+    return replace(found, incidents=found.incidents + number, still_open=number)
+
+
+def _with_the_rest(found: Measures, records: Records) -> Measures:
+    """With what belongs to no incident: questions, and notifications."""
+    counted = records.book.counted_on(found.period.days)
+    spent = records.tallies.spent(found.period.start, found.period.end)
+    return replace(
+        found, tokens=found.tokens + spent.tokens, cost_usd=found.cost_usd + spent.cost_usd, questions=spent.questions,
+        notified=sum(counted.get(name, 0) for name in ("new", "repeated", "changed", "fired_again")),
+        opened_by_alerts=counted.get("opened", 0),
+    )  # fmt: skip
 
 
 def lasted(seconds: float) -> str:
@@ -230,7 +238,7 @@ def summary(found: Report) -> tuple[str, str, str, str]:
     did = f"{now.ended_by.get('bot', 0)} of {now.acted}" if now.acted else "None"
     return (
         f"{now.incidents} {'incident' if now.incidents == 1 else 'incidents'} in {now.period.name}"
-        f"{open_now}; {before.incidents} in the time before",
+        f"{open_now}{f'; {before.incidents} in the time before' if found.compares else ''}",
         f"Median: {', '.join(times)}" if times else "No incident ended, so there are no times",
         f"{now.calls.total} {'page' if now.calls.total == 1 else 'pages'}{night}",
         f"{did} repaired without a person; {now.asked} approvals asked; ${now.cost_usd:.2f} for the model",

@@ -197,6 +197,11 @@ class Incidents:
         ids = self._redis.zrevrangebyscore(PREFIX + "incidents", "+inf", start.timestamp())
         return tuple(self._load(ids))
 
+    def first_opened(self) -> datetime | None:
+        """When the oldest that is kept was opened."""
+        ids = self._redis.zrange(PREFIX + "incidents", 0, 0)
+        return next((incident.opened_at for incident in self._load(ids)), None)
+
     def ended_after(self, at: float, most: int) -> tuple[Incident, ...]:
         """At most so many of those that ended after a moment in Unix seconds, the first to end first."""
         ids = self._redis.zrangebyscore(PREFIX + "incidents-ended", f"({at}", "+inf", start=0, num=most)

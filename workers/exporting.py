@@ -43,7 +43,7 @@ def export(request: Request, records: Records, files: Files) -> None:
     rows = list(records.facts.between(asked.period.start, asked.period.end))
     chosen = [row for row in rows if asked.service in (None, row.service)]
     of = f" of {asked.service}" if asked.service else ""
-    said = f"{len(chosen):,} incidents{of}, {asked.period.name}, one a line; the file is in this thread."
+    said = f"{len(chosen):,} ended incidents{of}, {asked.period.name}, one a line; the file is in this thread."
     place = _said(request, said, records, files)
     name = f"incidents-{asked.period.start:%Y%m%d}-{asked.period.end:%Y%m%d}.csv"
     try:

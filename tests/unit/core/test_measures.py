@@ -94,10 +94,18 @@ def test_a_report_is_of_its_time_its_service_and_the_time_before(records: Record
     ):  # fmt: skip
         records.facts.put(facts)
     found = report(records, WEEK)
-    assert (found.now.incidents, found.before.incidents) == (2, 1)
+    assert (found.now.incidents, found.before.incidents, found.compares) == (2, 1, False)
     assert [week.incidents for week in found.weeks] == [0, 0, 0, 0, 0, 0, 1, 2]
     of_one = report(records, WEEK, "checkout")
     assert (of_one.now.incidents, of_one.before.incidents, of_one.now.notified) == (1, 1, None)
+
+
+def test_the_time_before_compares_once_it_is_wholly_known(records: Records) -> None:
+    old = Incident(id="INC-1", title="x", source="slack", opened_at=NOON - timedelta(days=20), state="resolved")
+    records.incidents.save(old)
+    assert report(records, WEEK).compares
+    assert not report(records, last_days(14, NOON)).compares
+    assert summary(report(records, WEEK))[0] == "0 incidents in the last 7 days; 0 in the time before"
 
 
 def test_an_incident_that_was_reopened_is_open_whatever_its_row_says(records: Records) -> None:
@@ -153,7 +161,7 @@ def test_how_long_has_its_unit(seconds: float, said: str) -> None:
 
 def test_the_summary_is_four_lines_also_of_nothing(records: Records) -> None:
     assert summary(report(records, WEEK)) == (
-        "0 incidents in the last 7 days; 0 in the time before", "No incident ended, so there are no times", "0 pages",
+        "0 incidents in the last 7 days", "No incident ended, so there are no times", "0 pages",
         "None repaired without a person; 0 approvals asked; $0.00 for the model",
     )  # fmt: skip
 
