@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from blocks.command import LABELS, card_order, crew
+from blocks.command import LABELS, card_order, crew, order_button
 from blocks.grouping import more_menu
 from blocks.paging import Paging, menu_choices, page_buttons, page_line
 from blocks.parts import (
@@ -31,6 +31,7 @@ from core.outbox import View
 OPEN_THREAD = "open_thread"
 
 _NO_PAGING = Paging()
+_IN_SHADOW = "No alert fires; I noticed it by myself. Nobody is paged, and I only look and propose."
 
 _MARKS: dict[State, str] = {
     "open": "🔴", "investigating": "🔴", "waiting": "🔴", "acting": "🟠", "watching": "🟠",
@@ -69,6 +70,8 @@ def _acts(incident: Incident, paging: Paging) -> Iterator[Part]:
         return
     pages = page_buttons(incident, paging)
     yield from pages[:1]
+    if incident.in_shadow:
+        yield order_button("nothing", incident.id)
     yield card_order(incident)
     yield from pages[1:][-1:]  # with three, Resolve is behind More: nobody ends what nobody has yet
     first = [("catch_up", LABELS["catch_up"])]
@@ -79,6 +82,8 @@ def _notes(incident: Incident, now: datetime) -> Iterator[Line]:
     """What is unusual about its alerts."""
     if incident.merged_into:
         yield [text(f"It goes on as part of {incident.merged_into}.")]
+    if incident.in_shadow:
+        yield [text(_IN_SHADOW if incident.is_open else "No alert fired; I noticed it by myself.")]
     if not incident.is_open:
         return
     if incident.flapping:

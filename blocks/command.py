@@ -46,7 +46,7 @@ LABELS: dict[str, str] = {
     "take": "Take command", "hand_over": "Hand over", "join": "Join as responder", "leave": "Leave",
     "severity": "Severity", "update": "Status update", "mark": "Note this message on the timeline",
     "catch_up": "Catch me up", "similar": "Similar incidents", "room": "Make a channel of its own",
-    "resolve": "Resolve", "fixed": "Something else fixed it", "reopen": "Reopen",
+    "resolve": "Resolve", "fixed": "Something else fixed it", "reopen": "Reopen", "nothing": "Nothing was wrong",
 }  # fmt: skip
 KNOWN_CHARS, IMPACT_CHARS, REASON_CHARS, FIX_CHARS = 500, 300, 200, 300
 _MOST_NAMED = 3

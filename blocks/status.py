@@ -147,6 +147,7 @@ _EVENTS = {
     "status.updated": "status", "status.reminded": "reminded of the next update", "incident.noted": "noted",
     "incident.fixed": "what fixed it", "incident.reopened": "reopened", "room.asked": "asked for a channel",
     "room.made": "a channel was made", "room.refused": "Slack refused a channel",
+    "anomaly.noticed": "noticed by itself, without an alert",
     "incident.resolved": "resolved", "question.asked": "was asked", "feedback.given": "was judged",
     "loop.observe": "looked", "loop.recall": "recalled", "loop.reason": "concluded", "loop.plan": "planned",
     "proposal.decided": "proposed and checked against policy",

@@ -45,6 +45,7 @@ _SAID_CHARS = 300
 _OF_OPEN_ONES = {"take", "hand_over", "join", "update", "severity", "resolve"}
 _AT_ONCE: dict[str, Callable[[str, Who, Records], View]] = {
     "join": orders.join, "leave": orders.leave, "room": orders.ask_for_room, "reopen": orders.reopen,
+    "nothing": orders.nothing_wrong,
 }  # fmt: skip
 _GONE = "That incident is gone."
 _ELSEWHERE = {ALERTS: "Alerts", MERGE: "Merge", LOOK_AGAIN: "Investigate again"}

@@ -29,6 +29,7 @@ from core.incident import Incident, Severity
 from core.intake import turn
 from core.ledger import Entry
 from core.mask import mask
+from core.noticing import NOTHING_WRONG, call_false
 from core.opening import show_soon
 from core.outbox import Message, View
 from core.page import Wish
@@ -249,6 +250,23 @@ def resolve_by_hand(incident_id: str, chosen: str, words: str, who: Who, records
                       page=page.id, by=who.user, channel=after.channel, thread_ts=after.thread_ts,
                       at=records.now()), records)  # fmt: skip
     return told(text(f"{after.id} is resolved, and remembered: {fix.what}"))
+
+
+def nothing_wrong(incident_id: str, who: Who, records: Records) -> View:
+    """What the bot noticed by itself was no trouble: counted as a false alarm, and over."""
+    incident = records.incidents.get(incident_id)
+    if not incident.in_shadow:
+        return told(text(f"An alert fires for {incident.id} by now; Resolve ends it, and asks what fixed it."))
+    if (fix := incident.command.fix) and fix.what == NOTHING_WRONG:
+        return told(text(f"That is what {incident.id} says already."))
+    if incident.is_open:
+        said = resolve_by_hand(incident.id, UNKNOWN, NOTHING_WRONG, who, records)
+        if records.incidents.get(incident.id).is_open:
+            return said
+    else:
+        say_fix(incident.id, UNKNOWN, NOTHING_WRONG, who, records)
+    call_false(incident, who.user, records)
+    return told(text(f"Noted: a false alarm, and counted as one. {incident.id} is over."))
 
 
 def say_fix(incident_id: str, chosen: str, words: str, who: Who, records: Records) -> View:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
+import orjson
 import redis
 
 from core.model import Model, Moment
@@ -24,6 +26,7 @@ Fate = Literal[
 ]
 _BY_TIME = PREFIX + "anomalies"
 _UNDECIDED = PREFIX + "anomalies-undecided"
+_STREAKS = PREFIX + "anomaly-streaks"
 _LONGEST = timedelta(days=10)  # what lasts is the new normal before
 
 
@@ -38,6 +41,7 @@ class Anomaly(Model):
     seen_at: Moment  # the last unusual look
     ended: Moment | None = None
     adapted: bool = False  # it ended since it is the normal now
+    strong_since: Moment | None = None  # every look since was strong
     value: float  # at the last look; requests a second, a ratio, seconds, or a share of the limit
     worst: float
     score: float  # of the worst: robust standard deviations from the normal
@@ -55,6 +59,17 @@ class Anomaly(Model):
     @property
     def lasted(self) -> timedelta:
         return (self.ended or self.seen_at) - self.began
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """How one signal stood at the last looks. Times are Unix seconds."""
+
+    at: float  # the last look
+    odd: int = 0  # unusual looks in a row, before an anomaly began
+    since: float = 0.0  # the first of them
+    quiet: int = 0  # usual looks in a row, while an anomaly lasts
+    anomaly: str = ""  # that lasts
 
 
 class Tally(Model):
@@ -125,6 +140,20 @@ class Anomalies:
     def of_incident(self, incident_id: str, opened_at: datetime) -> tuple[Anomaly, ...]:
         """Those that an incident in shadow is about."""
         return tuple(a for a in self.between(opened_at, opened_at + _LONGEST) if a.incident == incident_id)
+
+    def streaks(self, cluster: str) -> dict[tuple[str, Signal], Streak]:
+        """By service and signal; none of those that are as usual."""
+        held = self._redis.hgetall(f"{_STREAKS}:{cluster}").items()
+        return {tuple(orjson.loads(name)): Streak(*orjson.loads(raw)) for name, raw in held}
+
+    def put_streak(self, cluster: str, service: str, signal: Signal, streak: Streak | None) -> None:
+        """Keep it; None: it is as usual."""
+        name = orjson.dumps([service, signal])
+        if streak is None:
+            self._redis.hdel(f"{_STREAKS}:{cluster}", name)
+        else:
+            row = [streak.at, streak.odd, streak.since, streak.quiet, streak.anomaly]
+            self._redis.hset(f"{_STREAKS}:{cluster}", name, orjson.dumps(row))
 
     def forget(self, before: datetime, most: int = 1000) -> int:
         """Drop at most so many that began before; how many that were."""

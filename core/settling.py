@@ -37,7 +37,7 @@ def _settle_one(incident: Incident, records: Records) -> None:
     if not (incident.thread_ts or incident.hushed_until) and now - incident.opened_at < _SHOWN_WITHIN:
         show_soon(incident.id, records)  # whoever was to show it may have died
     if incident.quiet_since and incident.state != "acting" and incident.quiet_since + timedelta(seconds=quiet_s) <= now:
-        resolve(incident, records, "alertmanager")
+        resolve(incident, records, "bot" if incident.in_shadow else "alertmanager")
     elif incident.hushed_until and incident.hushed_until <= now and not incident.quiet_since:
         _wake(incident, records)
     elif incident.look_again and _last_look_ended(incident, records) and not incident.hushed_until:

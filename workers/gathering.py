@@ -19,7 +19,7 @@ def gather(investigation: Investigation, records: Records) -> Investigation:
     incident = records.incidents.find(investigation.incident) if investigation.incident else None
     if incident is None or investigation.observation is not None:
         return investigation
-    if incident.source != "slack":
+    if incident.source not in ("slack", "anomaly"):
         incident = _when_calm(incident, records)
     subject = subject_of(incident, records.settings.config)
     looked = {"looked_severity": incident.severity, "look_again": False}

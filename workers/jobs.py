@@ -303,6 +303,22 @@ def sum_up_toil() -> None:
     sum_up(records)
 
 
+def scan() -> None:
+    """Look for figures that are unusual for their hour of the week. Safe to repeat."""
+    world = current()
+    from workers.anomalies.scan import scan as look_at_all
+
+    look_at_all(world)
+
+
+def learn_normals() -> None:
+    """Learn a little of what is normal, if any is due. Safe to repeat."""
+    world = current()
+    from workers.anomalies.learning import learn_normals as learn
+
+    learn(world)
+
+
 def probe() -> None:
     """Note which dependencies answer, for `/sre status`."""
     world = current()

@@ -9,6 +9,7 @@ from rq.cron import CronJob, CronScheduler
 from core.queues import Queues
 from core.records import Records
 from workers import jobs
+from workers.anomalies.streak import SCAN_EVERY_S
 
 PROBE_EVERY_S = 60
 ANCHOR_EVERY_S = 1800  # it is posted by the first of a day, UTC
@@ -20,6 +21,7 @@ ON_CALL_EVERY_S = 60
 REMIND_EVERY_S = 30
 COUNT_EVERY_S = 30
 RETAIN_EVERY_S = 21_600
+LEARN_EVERY_S = 20  # each for two seconds at most
 TOIL_EVERY_S = 600  # it is posted on Mondays
 
 
@@ -36,6 +38,8 @@ def keep_time(records: Records) -> None:
     clock.register(jobs.retain, "notify", interval=RETAIN_EVERY_S)
     clock.register(jobs.count, "notify", interval=COUNT_EVERY_S)
     clock.register(jobs.sum_up_toil, "notify", interval=TOIL_EVERY_S)
+    clock.register(jobs.scan, "investigate", interval=SCAN_EVERY_S)
+    clock.register(jobs.learn_normals, "investigate", interval=LEARN_EVERY_S)
     clock.start()  # type: ignore[no-untyped-call]
 
 

@@ -41,7 +41,7 @@ def standing_of(records: Records, incident: Incident | None, approval: Approval 
     """How things stand now for an incident, or for a question without one."""
     switches = records.switches
     return Standing(
-        mode=switches.find("mode"),
+        mode="shadow" if incident and incident.in_shadow else switches.find("mode"),
         paused=switches.find("paused") is not None,
         in_freeze=switches.find("freeze") is not None,
         actions_taken=_taken(records.ledger, incident.id) if incident else 0,

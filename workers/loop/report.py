@@ -26,7 +26,9 @@ def show_card(incident: Incident, records: Records) -> None:
     posted = records.outbox.find(card_key(incident.id))
     paging = Paging(
         can_tell=records.settings.pagerduty_api_key is not None,
-        on_call=records.pages.on_call_for(incident.service),
+        on_call=None
+        if incident.in_shadow
+        else records.pages.on_call_for(incident.service),  # Slack notifies whom it names
         queued=sum(w.incident == incident.id and w.failures > 0 for w in records.pages.waiting()),
     )
     view = card_view(incident, records.now(), posted.permalink if posted else None, paging)

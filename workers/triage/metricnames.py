@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from workers.ports import Metrics, Series
+from workers.ports import Series
 
 # Asked of Prometheus once; what fits is chosen below.
 WANTED = (
@@ -37,8 +38,15 @@ _NAMESPACES = ("namespace", "exported_namespace", "kubernetes_namespace", "k8s_n
 _CODES = ("code", "status", "status_code", "http_status_code", "http_response_status_code", "response_code",
           "http_status", "statusCode", "grpc_code", "rpc_grpc_status_code", "outcome", "result", "success")  # fmt: skip
 _HTTP_CODE = re.compile(r"[1-5](?:\d\d|xx)", re.IGNORECASE)
+_SERVING_WINDOW = "1h"
 _GRPC_ERRORS = "Unknown|DeadlineExceeded|Unimplemented|Internal|Unavailable|DataLoss"  # those that are the server's own
 _WORD_ERRORS = "error|ERROR|failure|FAILURE|failed|fail|exception|SERVER_ERROR|false"
+
+
+class Instants(Protocol):
+    """What is needed of Prometheus here."""
+
+    def instant(self, query: str, at: datetime | None = None) -> tuple[Series, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def _likelihood(name: str) -> tuple[int, int, str]:
     return next((i for i, first in enumerate(_FIRST) if name.startswith(first)), len(_FIRST)), len(name), name
 
 
-def find_requests(metrics: Metrics, candidates: list[str], asked: Asked, at: datetime) -> Requests | None:
+def find_requests(metrics: Instants, candidates: list[str], asked: Asked, at: datetime) -> Requests | None:
     """The first of these metrics that names the service in one of its labels, or else its pods; None when none does.
 
     Raises: ToolError, Unreachable.
@@ -108,6 +116,23 @@ def find_requests(metrics: Metrics, candidates: list[str], asked: Asked, at: dat
         if of_metric := [row.labels for row in rows if row.labels.get("__name__") == metric]:
             return Requests(metric, f'pod=~"{asked.pods}"', _errors(of_metric))
     return None
+
+
+def serving(metrics: Instants, candidates: list[str], at: datetime, most: int) -> list[tuple[str, str]]:
+    """Namespace ("" where none is said) and name of what serves most requests, by the first of these metrics that names
+    anything. Raises: ToolError, Unreachable.
+    """
+    by = ", ".join((*_NAMESPACES, *_OWN_NAMES))
+    for metric in candidates:
+        rows = metrics.instant(f"topk({most}, sum by ({by}) (rate({metric}[{_SERVING_WINDOW}])))", at) if most else ()
+        found = {
+            (next((row.labels[ns] for ns in _NAMESPACES if row.labels.get(ns)), ""), name)
+            for row in rows
+            if (name := next((row.labels[own] for own in _OWN_NAMES if row.labels.get(own)), ""))
+        }
+        if found:
+            return sorted(found)
+    return []
 
 
 def _named(metric: str, rows: list[dict[str, str]], asked: Asked) -> Requests | None:
