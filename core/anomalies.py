@@ -155,10 +155,9 @@ class Anomalies:
             row = [streak.at, streak.odd, streak.since, streak.quiet, streak.anomaly]
             self._redis.hset(f"{_STREAKS}:{cluster}", name, orjson.dumps(row))
 
-    def forget(self, before: datetime, most: int = 1000) -> int:
-        """Drop at most so many that began before; how many that were."""
-        ids = [as_text(raw) for raw in
-               self._redis.zrangebyscore(_BY_TIME, 0, f"({before.timestamp()}", start=0, num=most)]  # fmt: skip
+    def forget(self, before: datetime) -> int:
+        """Drop those that began before; how many that were."""
+        ids = [as_text(raw) for raw in self._redis.zrangebyscore(_BY_TIME, 0, f"({before.timestamp()}")]
         for held in ids:
             self._table.remove(held)
         if ids:

@@ -6,6 +6,8 @@ an incident like any other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core.anomalies import Anomaly
 from core.concern import Concern, Trace
 from core.incident import Incident
@@ -25,9 +27,9 @@ def open_in_shadow(anomaly: Anomaly, title: str, records: Records) -> Incident:
     known = config.services.get(anomaly.service)
     namespace, _, name = anomaly.service.rpartition("/")
     named = config.clusters.get(anomaly.cluster)
-    key = f"sre-bot:{anomaly.id}"
+    named_now = records.anomalies.update(anomaly.id, _about(records.incidents.new_id()))
+    incident_id = str(named_now.incident)
     with turn(records):
-        incident_id = records.incidents.claim(key, records.incidents.new_id())
         incident = records.incidents.find(incident_id) or records.incidents.save(
             Incident(
                 id=incident_id, title=one_line(f"{anomaly.service if known else name}: {title}"), severity="SEV4",
@@ -45,6 +47,11 @@ def open_in_shadow(anomaly: Anomaly, title: str, records: Records) -> Incident:
         if not any(e.event == "anomaly.noticed" for e in records.ledger.of_incident(incident.id)):
             note("anomaly.noticed", incident.id, records, "bot", facts)
     return incident
+
+
+def _about(incident_id: str) -> Callable[[Anomaly], Anomaly]:
+    """Named before it is saved, so that a job that died between opens no second one."""
+    return lambda held: held if held.incident else held.model_copy(update={"incident": incident_id})
 
 
 def keep_joinable(incident: Incident, anomaly: Anomaly, records: Records) -> None:

@@ -17,6 +17,7 @@ def retain(records: Records) -> dict[str, int]:
         "facts": records.facts.forget(incidents),
         "shifts": records.duty.forget(incidents),
         "toil": records.toil.forget(incidents),
+        "anomalies": records.anomalies.forget(incidents),
         "firings": records.firings.forget(now - timedelta(days=keep.firings)),
         "changes": records.changes.forget(now - timedelta(days=keep.changes)),
     }

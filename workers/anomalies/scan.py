@@ -122,7 +122,7 @@ def follow(records: Records) -> None:
     for anomaly in lasting if rules.incidents else ():
         if not _is_strong(anomaly, rules, records) or anomaly.fate == "false":
             continue
-        if anomaly.incident:
+        if anomaly.incident and records.incidents.find(anomaly.incident):
             mine = next((i for i in shadows if i.id == anomaly.incident), None)
             if mine and mine.in_shadow:
                 keep_joinable(mine, anomaly, records)
@@ -132,9 +132,9 @@ def follow(records: Records) -> None:
         if shadow is None and (others or len(shadows) >= _MOST_OPEN):
             continue
         if shadow is None:
-            shadow = open_in_shadow(anomaly, title(anomaly), records)
-            shadows.append(shadow)
-        elif shadow.quiet_since and shadow.in_shadow:
+            shadows.append(open_in_shadow(anomaly, title(anomaly), records))
+            continue
+        if shadow.quiet_since and shadow.in_shadow:
             records.incidents.update(shadow.id, lambda i: i.model_copy(update={"quiet_since": None}))
         records.anomalies.update(anomaly.id, _with(incident=shadow.id))
     for shadow in shadows:
