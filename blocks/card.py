@@ -33,7 +33,7 @@ OPEN_THREAD = "open_thread"
 _NO_PAGING = Paging()
 _IN_SHADOW = "No alert fires; I noticed it by myself. Nobody is paged, and I only look and propose."
 
-_MARKS: dict[State, str] = {
+MARKS: dict[State, str] = {
     "open": "🔴", "investigating": "🔴", "waiting": "🔴", "acting": "🟠", "watching": "🟠",
     "resolved": "🟢", "merged": "⚪",
 }  # fmt: skip
@@ -47,7 +47,7 @@ def card_view(
     incident: Incident, now: datetime, thread_url: str | None = None, paging: Paging = _NO_PAGING
 ) -> View:  # fmt: skip
     """The card. `thread_url` is where [Open thread] leads, once the card is posted."""
-    mark, words = _MARKS[incident.state], STATE_WORDS[incident.state]
+    mark, words = MARKS[incident.state], STATE_WORDS[incident.state]
     title = [
         text(f"{mark} "), bold(f"{incident.id} · {incident.title}", 250), text(f" · {incident.severity} · {words}"),
     ]  # fmt: skip

@@ -198,6 +198,11 @@ def told_form(title: str, blocks: Iterable[Block]) -> dict[str, Any]:
     return form(title, "", "", {}, list(blocks))
 
 
+def reply_blocks(view: View) -> list[Block]:
+    """A sentence as a modal shows it."""
+    return list(view.blocks) or list(told(text(view.text)).blocks)
+
+
 def form(title: str, name: str, submit: str, metadata: Mapping[str, Any], blocks: Sequence[Block]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": "modal", "callback_id": f"{ORDER}:{name}" if name else ORDER, "blocks": list(blocks)[:100],

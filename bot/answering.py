@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import redis
 
-from blocks.command import ORDER, told_form
+from blocks.command import ORDER, reply_blocks, told_form
 from blocks.forms import REASON_BLOCK, REJECT_MODAL
 from blocks.parts import rich, text
 from blocks.replies import reply
@@ -53,6 +53,11 @@ def place_of(body: Body) -> Place:
     )
 
 
+def is_home(body: Body) -> bool:
+    """Whether something was pressed on a Home tab, where no message can answer."""
+    return bool(body.get("type") == "block_actions" and (body.get("view") or {}).get("type") == "home")
+
+
 class Answering:
     """Says things to one person, and opens forms, after Slack was acknowledged.
 
@@ -84,6 +89,13 @@ class Answering:
         if view:
             self.later(lambda: _tell(self.client, view, place))
 
+    def tell(self, view: View | None, body: Body) -> None:
+        """Say something to whoever pressed a button: as a form of its own where no message can be, as on a Home tab."""
+        if view and is_home(body):
+            self.show(told_form("Nothing was done", reply_blocks(view)), body["trigger_id"], place_of(body))
+        else:
+            self.say(view, place_of(body))
+
     def show(self, found: View | Body, trigger_id: str, place: Place) -> None:
         """Open a form, or say the sentence that stands for it."""
         if isinstance(found, View):
@@ -112,8 +124,8 @@ class Answering:
             if body.get("type") == "view_submission":
                 return BoltResponse(status=200, body={"response_action": "update", "view": modal})
             self.later(lambda: self.client.views_update(view_id=body["view"]["id"], view=modal))
-        if body.get("response_url"):
-            self.say(view, place_of(body))
+        if body.get("response_url") or is_home(body):
+            self.tell(view, body)
         return BoltResponse(status=status, body="")
 
     def _open(self, modal: Body, trigger_id: str, place: Place) -> None:

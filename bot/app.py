@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocks.approval import APPROVE, DETAILS, REJECT
 from blocks.card import OPEN_THREAD
-from blocks.command import INCIDENT_MENU, ORDER, told_form
+from blocks.command import INCIDENT_MENU, ORDER, reply_blocks, told_form
 from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.forms import REJECT_MODAL
@@ -25,8 +25,9 @@ from blocks.toil import LOG_TOIL, UNDO_TOIL
 from bot.answering import Answering, Body, Place, place_of
 from bot.approvals import on_approve, on_details, on_reject, on_rejected
 from bot.buttons import evidence_page, on_feedback
-from bot.commanding import ask_what_fixed_it, on_choice, on_form, on_incident_menu, on_order, reply_blocks
+from bot.commanding import ask_what_fixed_it, on_choice, on_form, on_incident_menu, on_order
 from bot.grouping import on_merge, on_more, on_split
+from bot.home import listen_to_home
 from bot.measuring import on_export
 from bot.membership import slack_groups
 from bot.mentions import INVESTIGATE_THIS, on_investigate_this, on_mention, on_stop
@@ -63,6 +64,7 @@ def build_app(records: Records, answering: Answering) -> App:
         name="sre-bot", logger=bolt_log, signing_secret="", authorize=authorize,  # checked at the edge
         request_verification_enabled=False, process_before_response=True, listener_executor=answering.after,
     )  # fmt: skip
+    listen_to_home(app, records, answering)  # before `_listen`, which takes every event that is left
     _listen(app, records, answering)
     _listen_to_grouping(app, records, answering)
     _listen_to_orders(app, records, answering)
@@ -275,4 +277,4 @@ def _listen_to_cards(app: App, records: Records, answering: Answering) -> None:
     @app.action(_ANY)
     def on_unknown(ack: Ack, body: Body) -> None:
         ack()
-        answering.say(reply("That button is of another version of me, so I have done nothing."), place_of(body))
+        answering.tell(reply("That button is of another version of me, so I have done nothing."), body)

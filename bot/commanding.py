@@ -15,6 +15,7 @@ from blocks.command import (
     fix_form,
     hand_over_form,
     menu_modal,
+    reply_blocks,
     severity_form,
     take_form,
     told,
@@ -101,11 +102,6 @@ def on_form(body: Body, records: Records, absent: Absent) -> Body | dict[str, st
         return told_form("Gone", reply_blocks(reply(_GONE)))
     said = _submitted(name, held, values, metadata, _who(body), records, absent)
     return said if isinstance(said, dict) else told_form(held.id, reply_blocks(said))
-
-
-def reply_blocks(view: View) -> list[dict[str, Any]]:
-    """A sentence as a modal shows it."""
-    return list(view.blocks) or list(told(text(view.text)).blocks)
 
 
 def ask_what_fixed_it(incident_id: str, place: Place, records: Records) -> Body | None:

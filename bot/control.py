@@ -38,7 +38,7 @@ def resume(_rest: str, user: str, records: Records, groups_of: GroupsOf) -> View
     """Clear the kill switch."""
     if pause_of(records.switches) is None:
         return reply(f"I am not paused. The mode is {mode_of(records)}.")
-    if refusal := _unless_entitled("resume me", user, records, groups_of):
+    if refusal := unless_entitled("resume me", user, records, groups_of):
         return refusal
     view = resumed_view(user, mode_of(records))
     _note("bot.resumed", user, records, view)
@@ -54,7 +54,7 @@ def mode(rest: str, user: str, records: Records, groups_of: GroupsOf) -> View:
         return mode_view(held, autonomy, paused, now)
     if wanted not in MODES:
         return reply(f"There is no mode {wanted}; there are {', '.join(MODES)}.")
-    if refusal := _unless_entitled(f"set the mode to {wanted}", user, records, groups_of):
+    if refusal := unless_entitled(f"set the mode to {wanted}", user, records, groups_of):
         return refusal
     view = mode_view(wanted, autonomy, paused, now, user)
     _note("mode.changed", user, records, view, before=held, after=wanted)
@@ -67,7 +67,7 @@ def mode_of(records: Records) -> str:
     return records.switches.find("mode") or records.settings.config.autonomy.mode
 
 
-def _unless_entitled(what: str, user: str, records: Records, groups_of: GroupsOf) -> View | None:
+def unless_entitled(what: str, user: str, records: Records, groups_of: GroupsOf) -> View | None:
     """What somebody is told who may not, or of whom that cannot be told."""
     may = may_decide(user, records, groups_of)
     if may:

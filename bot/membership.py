@@ -34,7 +34,7 @@ def slack_groups(settings: Settings, executor: Executor) -> GroupsOf:
     )  # fmt: skip
 
     def groups_of(user: str, among: Sequence[str]) -> tuple[str, ...] | None:
-        asked = {executor.submit(_has, client, group, user): group for group in dict.fromkeys(among)}
+        asked = {executor.submit(is_member, client, group, user): group for group in dict.fromkeys(among)}
         done, late = wait(asked, WITHIN_S)
         found = {asked[future]: future.result() for future in done}
         member = tuple(group for group in among if found.get(group))
@@ -43,7 +43,8 @@ def slack_groups(settings: Settings, executor: Executor) -> GroupsOf:
     return groups_of
 
 
-def _has(client: WebClient, group: str, user: str) -> bool | None:
+def is_member(client: WebClient, group: str, user: str) -> bool | None:
+    """Whether somebody is in a group, as Slack says now; None when it does not say."""
     from slack_sdk.errors import SlackApiError, SlackClientError
 
     try:

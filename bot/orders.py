@@ -3,7 +3,6 @@ told in the thread. Anybody may; the answer goes to whoever ordered."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +32,7 @@ from core.noticing import NOTHING_WRONG, call_false
 from core.opening import show_soon
 from core.outbox import Message, View
 from core.page import Wish
+from core.permalinks import permalink
 from core.queues import COUNT_INCIDENT, DELIVER, MAKE_ROOM, REMEMBER
 from core.records import Records
 from core.remediation import Remediation
@@ -213,20 +213,17 @@ def mark_message(incident_id: str, said: str, place: tuple[str, str], who: Who, 
     where, ts = place
     if any(e.event == "incident.noted" and e.data.get("ts") == ts for e in records.ledger.of_incident(incident.id)):
         return told(text(f"It stands on the timeline of {incident.id} already."))
-    link = permalink(incident, where, ts, records)
+    link = address_of(incident, where, ts, records)
     _note("incident.noted", incident, who, records, channel=where, ts=ts, link=link,
           said=_clean(said, records)[:_NOTED_CHARS])  # fmt: skip
     return told(text(f"Noted on the timeline of {incident.id}; Catch me up and /sre explain {incident.id} show it."))
 
 
-def permalink(incident: Incident, where: str, ts: str, records: Records) -> str | None:
-    """The address of a message; made of the card's, since Slack makes all of one workspace alike."""
+def address_of(incident: Incident, where: str, ts: str, records: Records) -> str | None:
+    """The address of a message, made of the card's."""
     card = records.outbox.find(f"{incident.id}/card")
-    base, found, _ = (card.permalink or "").partition("/archives/") if card else ("", "", "")
-    if not (found and re.fullmatch(r"[A-Z0-9]+", where) and re.fullmatch(r"\d+\.\d+", ts)):
-        return None
-    thread = f"?thread_ts={incident.thread_ts}&cid={where}" if incident.thread_ts and where == incident.channel else ""
-    address = f"{base}/archives/{where}/p{ts.replace('.', '')}{thread}"
+    thread_ts = incident.thread_ts if where == incident.channel else None
+    address = permalink(card.permalink if card else None, where, ts, thread_ts)
     return address if is_web(address) else None
 
 

@@ -15,6 +15,7 @@ from core.change_events import ChangeEvents
 from core.duty import Duty
 from core.facts import Facts
 from core.firings import Firings
+from core.homes import Homes
 from core.learned import Learned
 from core.ledger import Ledger
 from core.model import utc_now
@@ -56,6 +57,7 @@ class Records:
     remediations: Remediations
     pages: Pages
     ledger: Ledger
+    homes: Homes
     queues: Queues
     now: Callable[[], datetime] = utc_now
 
@@ -82,5 +84,5 @@ def open_records(
         investigations=Investigations(client, keep_s),
         requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client, keep_s), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
-        queues=Queues(client), now=now,
+        homes=Homes(client), queues=Queues(client), now=now,
     )  # fmt: skip

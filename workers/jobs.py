@@ -219,6 +219,15 @@ def find_runbooks(request_id: str) -> None:
     answer_find(world.records.requests.get(request_id), world)
 
 
+def show_homes() -> None:
+    """Bring Home tabs that were opened within the day up to date. Safe to repeat."""
+    world = current()
+    from workers.homes import show_homes as show
+
+    if world.slack:
+        show(world.records, world.slack)
+
+
 def remind() -> None:
     """Remind of updates that were promised and are due. Safe to repeat."""
     records = current().records

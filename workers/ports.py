@@ -245,6 +245,11 @@ class Slack(Protocol):
         """The person with that address (needs `users:read.email`)."""
         ...
 
+    def publish_home(self, user: str, view: Mapping[str, Any], over: str) -> str:
+        """Show a Home tab in place of the one with the hash `over`, "" for whatever is there; the new one's hash.
+        Raises Conflict when another is there."""
+        ...
+
     def said(self, channel: str, ts: str) -> Said | None:
         """What a message says; None when it is gone."""
         ...

@@ -23,6 +23,7 @@ COUNT_EVERY_S = 30
 RETAIN_EVERY_S = 21_600
 LEARN_EVERY_S = 20  # each for two seconds at most
 TOIL_EVERY_S = 600  # it is posted on Mondays
+SHOW_HOMES_EVERY_S = 60
 
 
 def keep_time(records: Records) -> None:
@@ -40,6 +41,7 @@ def keep_time(records: Records) -> None:
     clock.register(jobs.sum_up_toil, "notify", interval=TOIL_EVERY_S)
     clock.register(jobs.scan, "investigate", interval=SCAN_EVERY_S)
     clock.register(jobs.learn_normals, "investigate", interval=LEARN_EVERY_S)
+    clock.register(jobs.show_homes, "notify", interval=SHOW_HOMES_EVERY_S)
     clock.start()  # type: ignore[no-untyped-call]
 
 

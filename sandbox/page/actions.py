@@ -80,6 +80,6 @@ _ACTS: dict[str, _Act] = {
     "close": lambda slack, who, a: slack.close_view(who),
     "react": lambda slack, who, a: slack.react(who, a.needed("ts"), a.needed("name")),
     "unreact": lambda slack, who, a: slack.unreact(who, a.needed("ts"), a.needed("name")),
-    "home": lambda slack, who, a: slack.open_home(who),
+    "home": lambda slack, who, a: slack.open_home(who, a.text("tab") or "home"),
     "stop": lambda slack, who, a: slack.stop_stream(who, a.needed("ts")),
 }

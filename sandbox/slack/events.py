@@ -64,9 +64,9 @@ def member_joined(channel: Channel, user: str, inviter: str | None, at: str) -> 
     return event | ({"inviter": inviter} if inviter else {})
 
 
-def app_home_opened(channel: Channel, user: str, home: View | None, at: str) -> Json:
-    event = {"type": "app_home_opened", "user": user, "channel": channel.id, "tab": "home", "event_ts": at}
-    return event | ({"view": home.as_json()} if home else {})
+def app_home_opened(channel: Channel, user: str, tab: str, home: View | None, at: str) -> Json:
+    event = {"type": "app_home_opened", "user": user, "channel": channel.id, "tab": tab, "event_ts": at}
+    return event | ({"view": home.as_json()} if home and tab == "home" else {})
 
 
 def agent_session_stopped(message: Message, user: str, at: str) -> Json:

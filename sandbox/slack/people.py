@@ -210,12 +210,12 @@ class People:
         gone = events.reaction("reaction_removed", message, who.id, name.strip(":"), self._workspace.new_ts())
         return await self._delivery.event(gone)
 
-    async def open_home(self, user: str) -> Outcome:
-        """Open the app's Home tab."""
+    async def open_home(self, user: str, tab: str = "home") -> Outcome:
+        """Open a tab of the app: "home" or "messages"."""
         who = self._workspace.user(user)
         channel = self._workspace.im(who.id, BOT_USER_ID)
         home = self._workspace.homes.get(who.id)
-        return await self._delivery.event(events.app_home_opened(channel, who.id, home, self._workspace.new_ts()))
+        return await self._delivery.event(events.app_home_opened(channel, who.id, tab, home, self._workspace.new_ts()))
 
     async def stop_stream(self, user: str, ts: str) -> Outcome:
         """Press Slack's own Stop button below a message that is being streamed."""

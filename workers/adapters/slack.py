@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Refused, Transient
+from core.errors import Conflict, Refused, Transient
 from core.outbox import Message, Task, View
 from core.settings import Settings
 from workers.ports import Said
@@ -169,6 +169,15 @@ class SlackAdapter:
             if error.code == "users_not_found":
                 return None
             raise
+
+    def publish_home(self, user: str, view: Mapping[str, Any], over: str) -> str:
+        try:
+            answer = _call(lambda: self._web.views_publish(user_id=user, view=dict(view), hash=over or None))
+        except Refused as error:
+            if error.code == "hash_conflict":
+                raise Conflict("That Home tab changed since it was read.") from error
+            raise
+        return str(answer["view"]["hash"])
 
     def said(self, channel: str, ts: str) -> Said | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from blocks.answers import AnswerCode, clicked_view
-from core.entitled import entitled, nobody
+from core.entitled import entitled, nobody, services_of
 from core.errors import Conflict, SreError
 from core.incident import Incident
 from core.log import get_logger
@@ -105,16 +105,10 @@ def _standing(
         return groups, False
     on_call: bool | None = False
     if approvers.on_call:
-        on_call = is_on_call(click.user, _concerned(rem, incident), world)
+        on_call = is_on_call(click.user, services_of(rem, incident), world)
     if on_call:
         return groups, True
     raise Answer("unchecked" if unchecked or on_call is None else "not_entitled")
-
-
-def _concerned(rem: Remediation, incident: Incident | None) -> tuple[str, ...]:
-    """The service that it is about; those that alert, where it is about none, such as a node."""
-    one = rem.service or (incident.service if incident else None)
-    return (one,) if one else incident.services if incident else ()
 
 
 def _groups(click: Click, world: World) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ function drawHead(head, channel) {
 
 function openTab(name, focus = false) {
   go({ tab: name });
-  if (name === "home") act("home");
+  act("home", { tab: name });
   if (focus) document.querySelector("#middle [role=tab][aria-selected=true]")?.focus();
 }
 
