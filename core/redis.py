@@ -44,7 +44,10 @@ def connect(settings: Settings, timeout_s: float = 30, retries: int = 3) -> redi
         where = "the Redis that REDIS_URL names"
     else:
         socket = start_embedded(settings.data_dir)
-        client = redis.Redis(unix_socket_path=str(socket), **options)
+        pool = redis.ConnectionPool(
+            connection_class=_Embedded, path=str(socket), data_dir=settings.data_dir, **options
+        )  # fmt: skip
+        client = redis.Redis.from_pool(pool)
         where = f"the embedded Redis in {settings.data_dir}"
     try:
         client.ping()
@@ -53,6 +56,26 @@ def connect(settings: Settings, timeout_s: float = 30, retries: int = 3) -> redi
     except redis.RedisError as error:
         raise Unreachable(f"{where} does not answer; start it or correct REDIS_URL.") from error
     return client
+
+
+class _Embedded(redis.UnixDomainSocketConnection):
+    """A connection to the embedded server, which is started again when it was killed: nobody else would."""
+
+    def __init__(self, *, data_dir: Path, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._data_dir = data_dir
+
+    def _connect(self) -> Any:
+        try:
+            return super()._connect()  # type: ignore[no-untyped-call]
+        except (FileNotFoundError, ConnectionRefusedError):
+            if not (self._data_dir / "redis").is_dir():
+                raise  # removed with all that it held
+            try:
+                start_embedded(self._data_dir)
+            except (Unreachable, ConfigError) as error:
+                raise redis.ConnectionError(str(error)) from error
+            return super()._connect()  # type: ignore[no-untyped-call]
 
 
 def server_program() -> str:
