@@ -11,6 +11,8 @@ from core.anomalies import Anomaly, Signal, Tally
 from core.baselines import Baseline
 
 _MOST_NAMED = 3
+_MANY = 3  # services whose traffic changes together: then it is not one of them
+_TOGETHER = timedelta(hours=1)
 
 
 def in_words(anomaly: Anomaly, now: datetime, zone: tzinfo = UTC) -> str:
@@ -24,6 +26,32 @@ def in_words(anomaly: Anomaly, now: datetime, zone: tzinfo = UTC) -> str:
         return said
     when = _when(anomaly.ended, now, zone)
     return f"{said}; {'the new normal since' if anomaly.adapted else 'ended'} {when}"
+
+
+def lines(anomalies: Iterable[Anomaly], now: datetime, zone: tzinfo = UTC) -> list[str]:
+    """One sentence each, the most unusual first; traffic of many services that left its normal at about the same time,
+    as on a holiday or when whatever is before them fails, is one sentence."""
+    held = sorted(anomalies, key=lambda a: -a.score)
+    folded = [wide for falls in (True, False) if (wide := _at_once(held, falls))]
+    alone = [a for a in held if not any(a in wide for wide in folded)]
+    return [*(_together(wide, now, zone) for wide in folded), *(in_words(a, now, zone) for a in alone)]
+
+
+def _at_once(held: list[Anomaly], falls: bool) -> list[Anomaly]:
+    """Of the anomalies of traffic in one direction, those that began within an hour of the most; none if few did."""
+    rates = sorted((a for a in held if a.signal == "rate" and (a.worst < a.normal) is falls), key=lambda a: a.began)
+    groups = [[a for a in rates if timedelta(0) <= a.began - first.began <= _TOGETHER] for first in rates]
+    best = max(groups, key=len, default=[])
+    return best if len({a.service for a in best}) >= _MANY else []
+
+
+def _together(wide: list[Anomaly], now: datetime, zone: tzinfo) -> str:
+    services = sorted({a.service for a in wide})
+    way = "below" if wide[0].worst < wide[0].normal else "above"
+    said = f"traffic of {counted(len(services), 'service')} ({_names(services)}) is far {way} normal since "
+    said += _when(min(a.began for a in wide), now, zone)
+    ends = [a.ended for a in wide if a.ended]
+    return f"{said}; ended {_when(max(ends), now, zone)}" if len(ends) == len(wide) else said
 
 
 def figure(signal: Signal, service: str, value: float) -> str:

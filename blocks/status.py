@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from blocks.anomalies import lines as unusual_lines
 from blocks.card import STATE_WORDS, began
 from blocks.control import by_whom
 from blocks.grouping import alert_lines
@@ -37,6 +38,7 @@ from core.status import Status
 
 _MOST_INCIDENTS = 10
 _MOST_ENTRIES = 25
+_MOST_UNUSUAL = 2
 
 
 def status_view(
@@ -57,6 +59,11 @@ def status_view(
         names = ", ".join(f"{i.id} {i.title} ({counted(i.how_many_fire, 'alert')}, {i.hushed_why})" for i in hushed[:3])
         more = f" and {len(hushed) - 3} more" if len(hushed) > 3 else ""
         lines.append([bold("In maintenance, nobody is told "), text(names + more, 400)])
+    if status.unusual:
+        said = "; ".join(unusual_lines(status.unusual, now)[:_MOST_UNUSUAL])
+        lines.append([bold("Unusual, and no alert "), text(f"{said} (times in UTC)", 500)])
+    if status.unwatched:
+        lines.append([bold("No normal to compare with "), text(status.unwatched, 300)])
     if status.counted:
         lines.append([bold("Alerts, last day "), text(_alerts(status.counted), 300)])
     lines += on_call_lines(status.on_call, now)

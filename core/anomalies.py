@@ -44,7 +44,7 @@ class Anomaly(Model):
     strong_since: Moment | None = None  # every look since was strong
     value: float  # at the last look; requests a second, a ratio, seconds, or a share of the limit
     worst: float
-    score: float  # of the worst: robust standard deviations from the normal
+    score: float  # of the worst: robust standard deviations from the normal, either way
     normal: float  # the median for that hour of the week when it was worst, and the usual range
     low: float
     high: float

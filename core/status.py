@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from core.anomalies import Anomaly
+from core.baselines import Baseline
 from core.incident import Incident
 from core.model import Model
 from core.page import OnCall
@@ -23,6 +26,8 @@ class Status(Model):
     unreachable: dict[str, datetime]  # name to since when
     on_call: tuple[OnCall, ...] = ()  # by service
     queued: dict[str, int] = {}  # updates that wait for a dependency, by its name
+    unusual: tuple[Anomaly, ...] = ()  # figures that are not as usual now, of which no incident tells
+    unwatched: str = ""  # why some signals of the service that is asked about are not watched, a sentence
     counted: dict[str, int] = {}  # alerts of the last day, by what became of them; empty when a service is asked about
 
     def as_json(self) -> dict[str, object]:
@@ -56,8 +61,24 @@ def read_status(records: Records, service: str | None = None) -> Status:
         unreachable=records.switches.unreachable(),
         on_call=tuple(each for each in records.pages.on_call() if service is None or each.service == service),
         queued={"PagerDuty": records.pages.count_waiting()},
+        unusual=tuple(a for a in records.anomalies.open() if a.fate != "false" and not _is_told(a, incidents, service)),
+        unwatched=_unwatched(records.baselines.all(), service) if service else "",
         counted=records.book.counted(day) if service is None else {},
     )
+
+
+def _is_told(anomaly: Anomaly, incidents: tuple[Incident, ...], service: str | None) -> bool:
+    """Whether an incident that is shown tells of it, or it is of no service that was asked about."""
+    name = anomaly.service.lower()
+    if service is not None and service.lower() not in (name, name.rpartition("/")[2]):
+        return True
+    return any(i.is_open and i.id == anomaly.incident for i in incidents)
+
+
+def _unwatched(held: Iterable[Baseline], service: str) -> str:
+    mine = [b for b in held if b.off and b.service.lower().rpartition("/")[2] == service.lower()]
+    by_reason = {b.off: ", ".join(each.signal for each in mine if each.off == b.off) for b in mine}
+    return "; ".join(f"{signals}: {why}" for why, signals in by_reason.items())
 
 
 def _concerns(incident: Incident, word: str) -> bool:

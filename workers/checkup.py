@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
+from blocks.anomalies import coverage, worth
+from core.anomalies import tally
 from core.entitled import nobody
 from core.errors import Absent, Refused, SreError
 from core.model import Model, utc_now
@@ -25,6 +28,7 @@ _READS = (
     ("batch", "jobs"), ("batch", "cronjobs"), ("autoscaling", "horizontalpodautoscalers"),
     ("networking.k8s.io", "ingresses"),
 )  # fmt: skip
+_WORTH_WEEKS = 4
 _MUST_NOT = (("get", "", "secrets"), ("delete", "", "pods"), ("patch", "apps", "deployments"))
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -49,7 +53,7 @@ def checkup(settings: Settings) -> Iterator[Check]:
         ("Redis", _redis), ("policies", _policies), ("memory", _memory), ("Slack", _slack), ("Kubernetes", _kubernetes),
         ("Prometheus", _prometheus), ("Alertmanager", _alertmanager), ("webhook", _webhook), ("Claude", _claude),
         ("PagerDuty", _pagerduty), ("approvers", _approvers), ("operator", _operator),
-        ("service map", _service_map),
+        ("service map", _service_map), ("anomalies", _anomalies),
     )  # fmt: skip
     for name, check in checks:
         try:
@@ -322,3 +326,28 @@ def _service_map(settings: Settings) -> Iterator[Check]:
             yield Check(name="service map", state="ok" if is_well else "warn", says=says)
     finally:
         release(settings, records.redis)
+
+
+def _anomalies(settings: Settings) -> Iterator[Check]:
+    """What is watched without rules, what is not and why, and what findings were worth."""
+    from core.records import open_records
+    from core.redis import release
+
+    if not settings.config.anomalies.enabled:
+        yield Check(name="anomalies", state="ok", says="off (anomalies.enabled in SRE_CONFIG)")
+        return
+    records = open_records(settings)
+    try:
+        now, held = records.now(), records.baselines.all()
+        since = now - timedelta(weeks=_WORTH_WEEKS)
+        said = worth(tally(a for a in records.anomalies.between(since, now) if a.began >= since), _WORTH_WEEKS)
+    finally:
+        release(settings, records.redis)
+    if not held:
+        yield Check(
+            name="anomalies", state="ok", says="nothing learned yet; within hours of a start with PROMETHEUS_URL"
+        )
+        return
+    yield Check(name="anomalies", state="ok" if any(not b.off for b in held) else "warn", says=coverage(held))
+    if said:
+        yield Check(name="anomalies", state="ok", says=said)

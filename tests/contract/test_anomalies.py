@@ -143,7 +143,9 @@ def _looks(records: Records, metrics: Prometheus, clock: Clock, until: datetime)
 
 def test_what_can_be_watched_is_and_the_rest_says_why(held: Records) -> None:
     off = {(b.service, b.signal): b.off for b in held.baselines.all() if b.off}
-    no_cadvisor = {signal: f"no metrics of its {signal}" for signal in ("cpu", "memory")}
+    no_cadvisor = {
+        s: f"no metrics of its {called} and its limit" for s, called in (("cpu", "CPU"), ("memory", "memory"))
+    }
     assert off == {(s, signal): why for s in ("checkout", "search") for signal, why in no_cadvisor.items()}
     assert coverage(held.baselines.all()) == "watches 2 services (6 signals)"
     (rate,) = [b for b in held.baselines.all() if b.key == ("checkout", "rate")]

@@ -82,7 +82,7 @@ def _begin(b: Baseline, streak: Streak, far: Distance, value: float, metrics: Me
     anomaly = Anomaly(
         id=anomaly_id(b.cluster, b.service, b.signal, began), service=b.service, cluster=b.cluster, signal=b.signal,
         began=began, seen_at=now, strong_since=now if abs(far.score) >= rules.strong else None, value=value,
-        worst=value, score=far.score, normal=far.normal, low=far.low, high=far.high, query=b.query,
+        worst=value, score=abs(far.score), normal=far.normal, low=far.low, high=far.high, query=b.query,
         link=metrics.link(b.query),
     )  # fmt: skip
     try:
@@ -98,8 +98,8 @@ def _go_on(streak: Streak, far: Distance, value: float, records: Records) -> Non
     def change(held: Anomaly) -> Anomaly:
         strong = (held.strong_since or now) if abs(far.score) >= rules.strong else None
         update: dict[str, object] = {"seen_at": now, "value": value, "strong_since": strong}
-        if abs(far.score) > abs(held.score):
-            update |= {"worst": value, "score": far.score, "normal": far.normal, "low": far.low, "high": far.high}
+        if abs(far.score) > held.score:
+            update |= {"worst": value, "score": abs(far.score), "normal": far.normal, "low": far.low, "high": far.high}
         return held.model_copy(update=update)
 
     if records.anomalies.find(streak.anomaly):

@@ -40,7 +40,11 @@ class Sources:
         if signal in _SATURATION:
             shares = queries.saturation(asked, self.names, WINDOW) if asked.namespace else ()
             share = next((s for s in shares if s.name == _SATURATION[signal]), None)
-            return Found(share.query) if share else Found(off=f"no metrics of its {signal}")
+            return (
+                Found(share.query)
+                if share
+                else Found(off=f"no metrics of its {'CPU' if signal == 'cpu' else signal} and its limit")
+            )
         candidates = histograms(self.names) if signal == "latency" else counters(self.names)
         requests = find_requests(_Once(self.metrics, self._asked), candidates, asked, self.now)
         if requests is None:

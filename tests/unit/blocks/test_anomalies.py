@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from blocks.anomalies import coverage, in_words, title, worth
+from blocks.anomalies import coverage, in_words, lines, title, worth
 from core.anomalies import Signal, Tally
 from core.baselines import Baseline
 from tests.unit.core.test_anomalies import anomaly
@@ -66,3 +66,17 @@ def test_what_is_watched_and_why_something_is_not() -> None:
             Baseline("", "search", "rate", 0.0, off=short), Baseline("", "cart", "rate", 0.0, off=short)]  # fmt: skip
     assert coverage(held) == f"watches 1 service (1 signal); off for cart, search: {short}"
     assert coverage([]) == ""
+
+
+def test_the_most_unusual_is_told_first_and_traffic_that_falls_everywhere_once() -> None:
+    day = {"signal": "rate", "worst": 4.0, "normal": 12.0, "low": 10.0, "high": 14.0, "began": NIGHT}
+    fell = [anomaly(id=f"r{n}", service=f"s{n}", score=5.0, **day | {"began": NIGHT + timedelta(minutes=n)})
+            for n in range(5)]  # fmt: skip
+    slow = anomaly(began=NIGHT, score=12.0)
+    assert lines([*fell, slow], LATER) == [
+        "traffic of 5 services (s0, s1, s2 and 2 more) is far below normal since 02:10",
+        in_words(slow, LATER),
+    ]
+    assert lines(fell[:2], LATER) == [in_words(a, LATER) for a in fell[:2]]
+    over = [a.model_copy(update={"ended": NIGHT + timedelta(hours=1)}) for a in fell]
+    assert lines(over, LATER)[0].endswith("since 02:10; ended 03:10")
