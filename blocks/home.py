@@ -120,7 +120,7 @@ def _incident(mine: Mine, now: datetime) -> Line:
         text(f" · {incident.severity} · {STATE_WORDS[incident.state]} · since "), clock(incident.began_at, now),
         text(f" · {why}"),
     ]  # fmt: skip
-    return [*parts, *([text("\u2002"), *spoken(incident.headline, 200)] if incident.headline else [])]
+    return [*parts, *([text(". "), *spoken(incident.headline, 200)] if incident.headline else [])]
 
 
 def _follows(home: Home) -> Iterator[Block]:
@@ -170,7 +170,7 @@ def _who_may(home: Home) -> Line:
     if nobody(approvers):
         return [text("Nobody may change it: approvers in SRE_CONFIG names nobody.")]
     if home.may is None:
-        return [text("I could not check whether you may change it; /sre mode asks again.")]
+        return [text("Slack has not said yet whether you may change it.")]
     who = names((*approvers.groups, *approvers.users)[:_MOST], approvers.on_call)
     return [text("Those who may change it: "), *who, text(".")]
 

@@ -157,7 +157,7 @@ def test_it_is_there_before_slack_was_asked_who_somebody_is(face: Face) -> None:
     assert face.slack.open_home(MARIA).acked
     face.slack.wait_for(lambda: published(face, MARIA) == 1)
     mode = part(reads(face), "Mode")
-    assert mode[1:] == ["['Pause']", "I could not check whether you may change it; /sre mode asks again."]
+    assert mode[1:] == ["['Pause']", "Slack has not said yet whether you may change it."]
     assert part(opens(face), "Mode")[1:] == ["['Set shadow', 'Set autonomous', 'Pause']"]
     assert published(face, MARIA) == 2
 
@@ -208,7 +208,7 @@ def test_ones_incidents_are_there_with_why_and_where(face: Face) -> None:
         "• 🟠 INC-3 3 answers 5xx · SEV3 · acting", "• 🔴 INC-2 2 answers 5xx · SEV3 · open",
     ]  # fmt: skip
     assert [line.rpartition(" · ")[2] for line in lines] == [
-        "you follow it", "you command\u2002Release 1.8.4 cannot start.", "you are on call", "you opened it",
+        "you follow it", "you command. Release 1.8.4 cannot start.", "you are on call", "you opened it",
         "you respond",
     ]  # fmt: skip
     assert lines[0].startswith("• 🔴 INC-5 ‹!channel> & ‹@U0ADMIN> evil yyy")

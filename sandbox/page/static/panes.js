@@ -56,6 +56,7 @@ export function channelPane(root) {
   fill(root, head, home, wrapper, writing.box, closed);
   let shown = null;
   let newFrom = null;
+  let entered = null; // whose tab of the app, which it was told
 
   const draw = () => {
     const channel = currentChannel();
@@ -63,8 +64,11 @@ export function channelPane(root) {
     const moved = now !== shown;
     if (moved) newFrom = channel ? lastRead(channel) : null;
     shown = now;
+    const app = workspace.home && !place.channel && place.with === bot()?.id && `${me()} ${place.tab}`;
+    if (app && app !== entered) act("home", { tab: place.tab });
+    entered = app;
     drawHead(head, channel);
-    const atHome = workspace.home && !place.channel && place.with === bot()?.id && place.tab === "home";
+    const atHome = app && place.tab === "home";
     home.hidden = !atHome;
     closed.hidden = atHome;
     wrapper.hidden = writing.box.hidden = atHome;
@@ -115,7 +119,6 @@ function drawHead(head, channel) {
 
 function openTab(name, focus = false) {
   go({ tab: name });
-  act("home", { tab: name });
   if (focus) document.querySelector("#middle [role=tab][aria-selected=true]")?.focus();
 }
 

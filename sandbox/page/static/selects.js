@@ -96,7 +96,7 @@ function typedOne(element, block, ctx, choose) {
   const known = new Map(); // label: value
   const list = el("datalist", { id });
   const field = el("input", { class: "field", list: id, placeholder: hint(element, "Type to search"), "aria-label": nameless(element, block), autocomplete: "off" });
-  if (element.initial_option) field.value = plainText(element.initial_option.text);
+  field.value = ctx.get(block, element) ?? (element.initial_option ? plainText(element.initial_option.text) : "");
   field.addEventListener("input", async () => {
     if (field.value.length < (element.min_query_length ?? 3) || known.has(field.value)) return;
     for (const option of await ctx.suggest(block, element, field.value)) known.set(plainText(option.text), option.value);
