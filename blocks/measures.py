@@ -115,14 +115,18 @@ def _pages(now: Calls, before: Calls | None) -> Line:
 def _acting(now: Measures) -> Line:
     ends = now.ended_by
     if not now.acted:
-        alone = f"; {ends['itself']} ended by themselves" if ends.get("itself") else ""
+        alone = f"; {_by_themselves(ends['itself'])}" if ends.get("itself") else ""
         return [bold("Autonomy "), text(f"nothing was repaired by anybody{alone}")]
     share = _percent(now.autonomy) if now.autonomy is not None and now.acted >= FEW else "too few for a rate"
     parts = [("by me alone", "bot"), ("on approval", "approved"), ("by people", "people")]
     did = ", ".join(f"{ends.get(who, 0)} {words}" for words, who in parts)
-    rest = [f"{ends['itself']} by themselves"] if ends.get("itself") else []
-    rest += [f"{ends['']} nobody said how"] if ends.get("") else []
+    rest = [_by_themselves(ends["itself"])] if ends.get("itself") else []
+    rest += [f"of {ends['']} nobody said how"] if ends.get("") else []
     return [bold("Autonomy "), text(f"{share}: {did}" + (f" · {', '.join(rest)}" if rest else ""))]
+
+
+def _by_themselves(number: int) -> str:
+    return f"{number:,} ended by {'itself' if number == 1 else 'themselves'}"
 
 
 def _approvals(now: Measures) -> Iterator[Line]:

@@ -75,7 +75,7 @@ def _percent(share: float | None) -> str:
 def _nothing(found: ShadowReport, of: str) -> View:
     said = f"Shadow mode kept no proposal back{of} in {found.period.name}"
     why = (
-        "I propose nothing until an incident ends with a cause that I can name."
+        "A proposal stands here once its incident has ended, so that what people did can be told."
         if found.mode == "shadow"
         else f"The mode is {found.mode}, so people decide on proposals as they come; "
     )

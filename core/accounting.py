@@ -32,8 +32,9 @@ _BACK = "sre:facts-counted"  # incidents that ended before this moment all have 
 
 
 def count_incident(incident: Incident, records: Records) -> None:
-    """Keep what it adds, if it ended. Safe to repeat; what became known since replaces what was."""
-    if incident.state == "resolved":
+    """Keep what it adds, if it ended. Safe to repeat; what became known since replaces what was. An anomaly that no
+    alert joined adds nothing: nobody was told to do anything."""
+    if incident.state == "resolved" and not incident.in_shadow:
         facts = facts_of(incident, records)
         records.facts.put(facts, tallies_of(facts))
 

@@ -6,8 +6,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "Incidents",
         "Those opened in the time, by alerts or by people. One that was merged into another is not counted, nor "
-        "one that ended in maintenance before anybody was told. One that is still open counts here and in no time "
-        "below.",
+        "an anomaly that no alert joined, nor one that ended in maintenance before anybody was told. One that is "
+        "still open counts here and in no time below.",
     ),
     (
         "Time to acknowledge",

@@ -195,7 +195,9 @@ def _calls(
 def _with_open(found: Measures, still_open: Iterable[Incident], service: str | None) -> Measures:
     period = found.period
     number = sum(
-        period.start <= each.opened_at < period.end and not each.hushed_until and service in (None, each.service)
+        period.start <= each.opened_at < period.end
+        and service in (None, each.service)
+        and not (each.hushed_until or each.in_shadow)
         for each in still_open
     )
     return replace(found, incidents=found.incidents + number, still_open=number)

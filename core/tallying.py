@@ -53,7 +53,7 @@ def _observed(entry: Entry, records: Records) -> Iterator[Observed]:
     if outcome := _APPROVALS.get(entry.event):
         yield count("sre_approvals", outcome)
     match entry.event:
-        case "incident.opened":
+        case "incident.opened" if entry.actor != "bot":  # what the bot opens by itself is an anomaly, in shadow
             named = str(data.get("service") or "")
             known = named if named in records.settings.config.services else ""
             yield count("sre_incidents_opened", str(data.get("severity") or ""), known)

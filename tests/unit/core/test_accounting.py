@@ -214,6 +214,13 @@ def test_a_row_is_written_when_it_ends_once_for_prometheus_and_again_when_more_i
     assert (total, dict(buckets)["600.0"], dict(buckets)["1800.0"], buckets[-1]) == (1800, 0, 1, ("+Inf", 1))
 
 
+def test_an_anomaly_that_no_alert_joined_adds_nothing(records: Records) -> None:
+    count_incident(over(records, source="anomaly", alerts=()), records)
+    assert list(records.facts.between(NOON, after(1))) == []
+    count_incident(over(records, id="INC-2", source="anomaly"), records)
+    assert [row.id for row in records.facts.between(NOON, after(1))] == ["INC-2"]
+
+
 def test_what_ended_uncounted_is_found_once(records: Records) -> None:
     for number in range(5):
         over(records, id=f"INC-{number}", resolved_at=after(number - 60), opened_at=after(-120))
