@@ -4,6 +4,7 @@ over a real Prometheus, where one is installed, and over the sandbox's."""
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import subprocess
 import threading
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from blocks.anomalies import coverage, in_words
 from core.anomalies import SIGNALS
+from core.anomaly_settings import AnomalyRules
 from core.errors import ToolError
 from core.records import Records, open_records
 from core.settings import Config, Settings
@@ -29,12 +31,13 @@ from sandbox.prometheus.tsdb import Tsdb
 from tests.anomaly_lab import CONFIG, NOW, history, openmetrics
 from tests.live.stack import answers, eventually, process
 from workers.adapters.prometheus import Prometheus
-from workers.anomalies.learning import learned
-from workers.anomalies.scan import follow, look_at
+from workers.anomalies.learning import learn_normals, learned
+from workers.anomalies.scan import follow, look_at, scan
 from workers.anomalies.sources import Sources, catalogued
 from workers.anomalies.streak import SCAN_EVERY_S
-from workers.ports import Series
+from workers.ports import Cluster, Series
 from workers.triage.metricnames import WANTED
+from workers.world import Outside, World
 
 LOOK = timedelta(seconds=SCAN_EVERY_S)
 
@@ -94,6 +97,18 @@ class Before:
 
     def instant(self, query: str, at: datetime) -> tuple[Series, ...]:
         return self.metrics.instant(query, at - timedelta(hours=2))
+
+
+class Silent:
+    """A Prometheus that does not answer."""
+
+    url = ""
+
+    def __getattr__(self, _: str) -> Callable[..., object]:
+        def asked(*_: object) -> object:
+            raise ToolError("a query", "it does not answer")
+
+        return asked
 
 
 class Clock:
@@ -195,14 +210,8 @@ def test_without_a_catalogue_what_serves_requests_is_found(metrics: Prometheus) 
 
 
 def test_a_look_that_fails_changes_nothing(held: Records, clock: Clock) -> None:
-    class Broken:
-        url = ""
-
-        def __getattr__(self, _: str) -> Callable[..., object]:
-            raise ToolError("a query", "it does not answer")
-
     with pytest.raises(ToolError):
-        look_at("", Broken(), held)  # type: ignore[arg-type]
+        look_at("", Silent(), held)  # type: ignore[arg-type]
     assert held.anomalies.streaks("") == {}
 
 
@@ -228,3 +237,73 @@ def test_it_ends_and_the_incident_calms_down(held: Records, metrics: Prometheus,
     settle(held)
     assert held.incidents.get(incident.id).state == "resolved"
     assert held.ledger.of_incident(incident.id)[-1].actor == "bot"
+
+
+def _world(records: Records, metrics: object) -> World:
+    def never(_: str | None) -> Cluster:
+        raise AssertionError("the cluster is not asked")
+
+    outside = Outside(
+        settings=records.settings, cluster=never, metrics=lambda _: metrics, alerts=None,  # type: ignore[arg-type,return-value]
+        memory=None, reasoner=None,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return World(records=records, open_outside=lambda: outside, slack=None)
+
+
+def test_learning_takes_turns_and_asks_nothing_more_once_all_is_learned(
+    redis_data: Path, redis_client: redis.Redis, metrics: Prometheus, clock: Clock
+) -> None:
+    records = open_records(Settings(data_dir=redis_data, config=CONFIG), redis_client, now=clock)
+    world, ticking = _world(records, metrics), itertools.count(0, 2)
+    learn_normals(world, lambda: float(next(ticking)))  # every look at the clock finds two seconds gone
+    assert [b.key for b in records.baselines.all()] == [("checkout", "rate")]
+    for _ in range(10):
+        learn_normals(world, lambda: float(next(ticking)))
+    assert len(records.baselines.all()) == 10
+    learn_normals(_world(records, Silent()))
+    clock.at += timedelta(hours=25)
+    learn_normals(_world(records, Silent()))  # what cannot be asked is left as it was
+    assert len(records.baselines.all()) == 10
+
+
+def test_services_that_are_gone_are_watched_no_more(held: Records, metrics: Prometheus) -> None:
+    fewer = Config(services={"search": CONFIG.services["search"]})
+    settings = held.settings.model_copy(update={"config": fewer})
+    learn_normals(_world(replace(held, settings=settings), metrics))
+    assert {b.service for b in held.baselines.all()} == {"search"}
+
+
+def test_a_scan_that_two_schedulers_ask_for_is_one_look(held: Records, metrics: Prometheus, clock: Clock) -> None:
+    clock.at = NOW + timedelta(minutes=10)
+    for _ in range(2):
+        scan(_world(held, metrics))
+    assert {streak.odd for streak in held.anomalies.streaks("").values()} == {1}
+    assert held.anomalies.open() == ()
+
+
+def test_prometheus_away_is_nothing_unusual(held: Records) -> None:
+    scan(_world(held, Silent()))
+    assert held.anomalies.streaks("") == {}
+
+
+def test_killed_after_an_anomaly_was_kept_it_is_kept_once(held: Records, metrics: Prometheus, clock: Clock) -> None:
+    clock.at = NOW + timedelta(minutes=10)
+    look_at("", metrics, held)
+    before = held.anomalies.streaks("")
+    clock.at += LOOK
+    look_at("", metrics, held)
+    assert len(held.anomalies.open()) == 2
+    for (service, signal), streak in before.items():  # as if the streaks had not been kept
+        held.anomalies.put_streak("", service, signal, streak)
+    clock.at += timedelta(seconds=20)
+    look_at("", metrics, held)
+    assert len(held.anomalies.open()) == 2
+    assert {s.anomaly for s in held.anomalies.streaks("").values()} == {a.id for a in held.anomalies.open()}
+
+
+def test_switched_off_nothing_is_asked(held: Records) -> None:
+    off = held.settings.config.model_copy(update={"anomalies": AnomalyRules(enabled=False)})
+    world = _world(replace(held, settings=held.settings.model_copy(update={"config": off})), None)
+    scan(world)
+    learn_normals(world)
+    assert held.redis.exists("sre:anomalies-scanned") == 0
