@@ -53,7 +53,8 @@ _WORDS = {
     "triggered": "pages", "acknowledged": "acknowledged", "unacknowledged": "is acknowledged no more and pages again",
     "escalated": "escalated to", "reassigned": "reassigned to", "delegated": "handed to another team, now with",
     "annotated": "noted:", "priority_updated": "set the priority to", "urgency_updated": "set the urgency to",
-    "resolved": "resolved", "reopened": "reopened, now with", "status_update_published": "told stakeholders:",
+    "resolved": "resolved", "merged": "merged into", "reopened": "reopened, now with",
+    "status_update_published": "told stakeholders:",
     "responder.added": "asked to help:", "responder.replied": "answered a call for help:",
 }  # fmt: skip
 

@@ -41,6 +41,7 @@ class Page(Model):
     as_of: Moment  # nothing older changes it
     unheld_at: Moment | None = None  # when acknowledgements were last taken back
     ended_by_person: bool = False
+    merged_into: str = ""  # PagerDuty's id of the incident that holds its alerts since
 
     @property
     def is_open(self) -> bool:

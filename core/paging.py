@@ -97,8 +97,17 @@ def _page(data: dict[str, Any], at: Moment, known: tuple[str, ...]) -> Page:
         key=str(data.get("incident_key") or ""), status=data["status"], urgency=data.get("urgency") or "high",
         priority=str((data.get("priority") or {}).get("summary") or "")[:50] or None,
         assigned=tuple(found for each in data.get("assignees") or () if (found := person_of(each))),
-        as_of=at,
+        as_of=at, merged_into=merged_into(data),
     )  # fmt: skip
+
+
+def merged_into(data: dict[str, Any]) -> str:
+    """The id of the incident that this one was merged into; "" when it was resolved otherwise, or is open."""
+    reason = data.get("resolve_reason")
+    if not isinstance(reason, dict) or reason.get("type") != "merge_resolve_reason":
+        return ""
+    target = reason.get("incident")
+    return _id(target["id"]) if isinstance(target, dict) else ""
 
 
 def title_of(raw: object, known: tuple[str, ...]) -> str:
@@ -143,6 +152,7 @@ def page_after(held: Page | None, event: Event, read: Page | None = None) -> Pag
     if newest is new:
         acks = (*acks, *(ack for ack in new.acknowledgements if ack.by.id not in {held.by.id for held in acks}))
     by_person = event.agent is not None if event.type == "incident.resolved" else before.ended_by_person
+    by_person = by_person and not newest.merged_into  # the trouble goes on, in another incident
     return newest.model_copy(
         update={
             "unheld_at": unheld, "ended_by_person": by_person and newest.status == "resolved",

@@ -16,7 +16,7 @@ from bot.http import LARGEST_BODY
 from core.intake import open_incident, turn
 from core.merging import merge_locked, split_locked
 from core.settling import settle
-from sandbox.pagerduty.webhooks import signature
+from sandbox.pagerduty.webhooks import EVENTS, signature
 from tests.conftest import NOON
 from tests.flow.conftest import Starter
 from tests.flow.paging_lab import Night, both, night
@@ -262,6 +262,39 @@ def test_merged_incidents_share_their_pages_and_what_is_split_off_takes_its_own(
     assert [page.number for page in lab.records.incidents.get(first.id).pages] == [1]
     assert [page.number for page in lab.records.incidents.get(new.id).pages] == [2]
     assert [c.said for c in lab.records.pages.changes(new.id) if c.kind == "annotated"] == ["cards again"]
+
+
+def test_what_is_merged_there_is_merged_here_and_nothing_ends(lab: Night) -> None:
+    for name in ("checkout", "payments"):
+        lab.pagerduty.open("maria", name, "carts are lost")
+        lab.hear_all()
+    first, second = sorted(lab.records.incidents.open(), key=lambda i: i.id)
+    lab.pagerduty.merge("li", 1, 2)
+    lab.hear_all()
+    assert [(i.id, i.how_many_fire) for i in lab.records.incidents.open()] == [(first.id, 2)]
+    assert lab.records.incidents.get(second.id).merged_into == first.id
+    merged = [(c.kind, c.said) for c in lab.records.pages.changes(second.id) if c.number == 2]
+    assert merged == [("triggered", ""), ("merged", "#1")]
+    assert [e.actor for e in lab.records.ledger.of_incident(second.id) if e.event == "incident.merged"] == ["U0LI"]
+    lab.pagerduty.resolve("maria", 1)
+    lab.hear_all()
+    ended = lab.records.incidents.get(first.id)
+    assert (ended.state, ended.how_many_fire) == ("resolved", 0)
+
+
+def test_what_is_merged_into_an_incident_that_nobody_here_knows_goes_on(lab: Night) -> None:
+    lab.pagerduty.webhooks.events = ()
+    lab.pagerduty.open("maria", "payments", "cards are refused")
+    lab.pagerduty.webhooks.events = EVENTS
+    lab.pagerduty.open("maria", "checkout", "carts are lost")
+    lab.hear_all()
+    lab.pagerduty.merge("li", 1, 2)
+    lab.hear_all()
+    assert lab.incident.is_open
+    assert "merged into another incident" in lab.thread()
+    lab.pagerduty.resolve("maria", 1)
+    lab.hear_all()
+    assert (lab.incident.state, [page.number for page in lab.incident.pages]) == ("resolved", [1, 2])
 
 
 def test_webhooks_that_come_again_change_nothing(lab: Night) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from core.errors import Absent, Forbidden, NotFound, Refused, SreError, ToolError, Transient, Unreachable
 from core.page import Acknowledgement, Choice, OnCall, Page, Person, Shift
-from core.paging import person_of, title_of
+from core.paging import merged_into, person_of, title_of
 from core.settings import Settings
 from workers.ports import LogLine, Note, PagedAlert
 
@@ -191,7 +191,7 @@ class PagerDutyAdapter:
             priority=str((raw.get("priority") or {}).get("summary") or "") or None,
             assigned=tuple(p for a in raw.get("assignments") or () if (p := person_of(a.get("assignee")))),
             acknowledgements=tuple(Acknowledgement(by=who, at=at) for who, at in acks if who),
-            as_of=_moment(raw.get("updated_at") or raw["last_status_change_at"]),
+            as_of=_moment(raw.get("updated_at") or raw["last_status_change_at"]), merged_into=merged_into(raw),
         )  # fmt: skip
 
     def _all(self, path: str, query: _Json, name: str) -> Iterator[_Json]:

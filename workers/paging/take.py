@@ -11,9 +11,9 @@ from datetime import timedelta
 from blocks.paging import changes_view
 from core.errors import SreError, Transient
 from core.incident import ENDED, Alert, Incident
-from core.intake import Arrival, find_or_open
+from core.intake import Arrival, find_or_open, turn
 from core.log import get_logger
-from core.merging import is_of
+from core.merging import is_of, merge_locked
 from core.opening import note, show_soon
 from core.outbox import Message
 from core.page import Change, Event, Page
@@ -70,6 +70,9 @@ def _take(event: Event, world: World) -> None:
         note_diagnosis(incident, records)
     if not (records.pages.is_own(event.thing) or _is_ours(event, page, records)):
         tell(incident, _change(event, page, world), records)
+    if page.merged_into:
+        _merged(incident, page, event, records)
+        return
     ended(incident, page, event.agent.slack or event.agent.name if event.agent else None, records)
 
 
@@ -128,6 +131,17 @@ def end_stand_ins(records: Records) -> None:
                 find_or_open(records, Arrival("pagerduty", page_set(page.id), (over,), cluster))
 
 
+def _merged(incident: Incident, page: Page, event: Event, records: Records) -> None:
+    """What is one there is one here; and if nobody here heard of the other, what is said of it comes to this one."""
+    into = holder(page.merged_into, records)
+    if into is None:
+        _claim(page_claim(page.merged_into), incident.id, records)
+    elif into.id != incident.id and into.is_open and incident.is_open:
+        actor = (event.agent.slack or event.agent.name) if event.agent else "pagerduty"
+        with turn(records):
+            merge_locked(incident.id, into.id, actor, "merged in PagerDuty", records)
+
+
 def _is_told_by_card(changes: tuple[Change, ...], incident: Incident) -> bool:
     """Whether all that happened is that somebody is paged as it began: the first words of a thread are what is seen."""
     return all(c.kind == "triggered" and c.at - incident.opened_at < _BEGINNING for c in changes)
@@ -138,7 +152,8 @@ def ended(incident: Incident, page: Page, by: str | None, records: Records) -> N
     if page.is_open or not incident.is_open:
         return
     arrival_key = page_set(page.id)
-    mine = _own_alerts(incident, page, records)
+    parts = (page, *(held for held in incident.pages if held.merged_into == page.id))
+    mine = [alert for part in parts for alert in _own_alerts(incident, part, records)]
     if mine:
         over = tuple(a.model_copy(update={"status": "resolved", "ends_at": records.now()}) for a in mine)
         cluster = records.book.concern(incident.id)
@@ -249,6 +264,9 @@ def _change(event: Event, page: Page, world: World) -> Change:
     if event.who:
         to = (introduced(event.who, world),)
     said = {"priority_updated": page.priority or "none", "urgency_updated": page.urgency}.get(kind, event.said)
+    if event.page and event.page.merged_into:
+        other = world.records.pages.page(event.page.merged_into)
+        kind, said = "merged", f"#{other.number}" if other else "another incident"
     return Change(
         id=event.id, kind=kind, number=page.number, at=event.occurred_at, by=event.agent, to=to, said=said
     )  # fmt: skip
