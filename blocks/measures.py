@@ -73,10 +73,11 @@ def _times(name: str, now: dict[str, Spread], before: dict[str, Spread]) -> Iter
     if whole.median is None:
         yield [bold(f"{name} "), text("no incident to tell it of")]
         return
-    yield [bold(f"{name} "), text(_spread(whole, earlier))]
-    parts = [f"{each} {_short(now[each])}" for each in SEVERITIES if each in now]
-    if len(parts) > 1 or whole.count < FEW:
-        yield [text(f"    {', '.join(parts)}")]
+    seen = [each for each in SEVERITIES if each in now]
+    all_one = f", all {seen[0]}" if len(seen) == 1 and whole.count > 1 else f", {seen[0]}" if len(seen) == 1 else ""
+    yield [bold(f"{name} "), text(_spread(whole, earlier) + all_one)]
+    if len(seen) > 1:
+        yield [text("    " + ", ".join(f"{each} {_short(now[each])}" for each in seen))]
 
 
 def _spread(now: Spread, before: Spread) -> str:
