@@ -18,6 +18,7 @@ QUEUES: tuple[QueueName, ...] = ("investigate", "remediate", "notify")
 INVESTIGATE = "workers.jobs.investigate"  # (investigation id)
 ANSWER = "workers.jobs.answer"  # (request id)
 DELIVER = "workers.jobs.deliver"  # (message key)
+POST = "workers.jobs.post"  # (channel): what waits for it
 SHOW_INCIDENT = "workers.jobs.show_incident"  # (incident id): the card as it should read now
 REMEMBER = "workers.jobs.remember"  # (incident id): an ended incident, for the next that is like it
 PREPARE = "workers.jobs.prepare"  # (remediation id): dry run and verdict, then it is asked, or done

@@ -19,13 +19,14 @@ from core.homes import Homes
 from core.learned import Learned
 from core.ledger import Ledger
 from core.model import utc_now
+from core.outbox import Outbox
 from core.pages import Pages
 from core.queues import Queues
 from core.redis import connect
 from core.remediation import Remediations
 from core.service_map import ServiceMap, service_map
 from core.settings import Settings
-from core.stores import Incidents, Investigations, Outbox, Outcomes, Requests, Switches
+from core.stores import Incidents, Investigations, Outcomes, Requests, Switches
 from core.tallies import Tallies
 from core.toil import Toil
 from core.whereabouts import Whereabouts
@@ -82,7 +83,7 @@ def open_records(
         firings=Firings(client), facts=Facts(client), tallies=Tallies(client), duty=Duty(client),
         toil=Toil(client), anomalies=Anomalies(client), baselines=Baselines(client),
         investigations=Investigations(client, keep_s),
-        requests=Requests(client), outbox=Outbox(client), switches=Switches(client), outcomes=Outcomes(client),
+        requests=Requests(client), outbox=Outbox(client, now), switches=Switches(client), outcomes=Outcomes(client),
         remediations=Remediations(client, keep_s), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         homes=Homes(client), queues=Queues(client), now=now,
     )  # fmt: skip

@@ -60,7 +60,7 @@ def read_status(records: Records, service: str | None = None) -> Status:
         pause=pause,
         unreachable=records.switches.unreachable(),
         on_call=tuple(each for each in records.pages.on_call() if service is None or each.service == service),
-        queued={"PagerDuty": records.pages.count_waiting()},
+        queued={"PagerDuty": records.pages.count_waiting(), "Slack": records.outbox.count_waiting()},
         unusual=tuple(a for a in records.anomalies.open() if a.fate != "false" and not _is_told(a, incidents, service)),
         unwatched=_unwatched(records.baselines.all(), service) if service else "",
         counted=records.book.counted(day) if service is None else {},

@@ -13,13 +13,11 @@ from core.diagnosis import Investigation
 from core.errors import Conflict, NotFound
 from core.incident import Incident
 from core.model import Model
-from core.outbox import Message
 from core.redis import as_text
 from core.request import Request
 
 PREFIX = "sre:"
 KEEP_REQUESTS_S = 7 * 86_400
-KEEP_PICTURES_S = 86_400
 _FORGOTTEN_AT_ONCE = 500
 
 
@@ -318,48 +316,6 @@ class Outcomes:
         """How often these kinds were diagnosed right, and how often in all; None when nobody ever said."""
         said = [as_text(v) for name in alert_types for v in self._redis.hvals(f"{PREFIX}outcomes:{name}")]
         return (said.count("1"), len(said)) if said else None
-
-
-class Outbox:
-    """Every message that should exist in Slack, by key, as it should read now."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self._redis = client
-        self._table = Table(client, "message", Message.model_validate_json)
-
-    def get(self, key: str) -> Message:
-        """Raises: NotFound."""
-        return self._table.get(key)
-
-    def find(self, key: str) -> Message | None:
-        return self._table.find(key)
-
-    def find_many(self, keys: Iterable[str]) -> tuple[Message, ...]:
-        """Those of `keys` that are there, in that order."""
-        return tuple(self._table.find_many(keys))
-
-    def put(self, message: Message) -> Message:
-        """Say how a message should read; what was posted of it before is kept. The last writer's text stands."""
-        for _ in range(100):
-            before = self._table.find(message.key)
-            wanted = message.as_posted(before) if before else message
-            try:
-                return self._table.save(message.key, wanted)
-            except Conflict:
-                continue
-        raise Conflict(f"{message.key} kept changing; try again.")
-
-    def update(self, key: str, change: Callable[[Message], Message]) -> Message:
-        """Raises: NotFound, Conflict."""
-        return self._table.update(key, change)
-
-    def keep_picture(self, key: str, png: bytes) -> None:
-        """Keep a picture's bytes until its message is delivered, for a day at most."""
-        self._redis.set(f"{PREFIX}picture:{key}", png, ex=KEEP_PICTURES_S)
-
-    def find_picture(self, key: str) -> bytes | None:
-        held = self._redis.get(f"{PREFIX}picture:{key}")
-        return held if isinstance(held, bytes) else None
 
 
 class Switches:

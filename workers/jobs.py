@@ -8,6 +8,7 @@ from core.incident import Incident
 from core.log import get_logger
 from core.mask import mask
 from core.observation import Observation
+from core.posting import post_forgotten
 from core.queues import DECIDE, INVESTIGATE, PREPARE, VERIFY
 from core.records import Records
 from core.request import Request
@@ -17,6 +18,7 @@ from workers.gathering import gather
 from workers.loop import report
 from workers.loop.run import run
 from workers.notifier import deliver as deliver_message
+from workers.notifier import take_turn
 from workers.ports import PastIncident
 from workers.progress import SlackWatch, Stopped
 from workers.standing import standing_of
@@ -100,6 +102,13 @@ def deliver(message_key: str) -> None:
         deliver_message(message_key, world.records, world.slack)
 
 
+def post(channel: str) -> None:
+    """Show what waits for a channel, as its pace allows. Safe to repeat."""
+    world = current()
+    if world.slack:
+        take_turn(channel, world.records, world.slack)
+
+
 def show_incident(incident_id: str) -> None:
     """Draw the incident's card as it stands now. Safe to repeat."""
     records = current().records
@@ -165,8 +174,11 @@ def lapse(remediation_id: str = "") -> None:
 
 
 def settle() -> None:
-    """Do to incidents what time alone does: quiet ones end, a missed heartbeat opens one. Safe to repeat."""
-    settle_incidents(current().records)
+    """Do to incidents what time alone does: quiet ones end, a missed heartbeat opens one; and have posted what was
+    forgotten. Safe to repeat."""
+    records = current().records
+    post_forgotten(records)
+    settle_incidents(records)
 
 
 def look_around() -> None:

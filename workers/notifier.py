@@ -1,237 +1,224 @@
-"""Makes Slack show what the outbox says, message by message.
+"""Makes Slack show what the outbox says, channel by channel.
 
-A message is a wish under a key: posted once, edited when the wish changed, never posted twice. A post whose answer was
-lost is looked up by its key before another try. What Slack puts off comes back through the queue, so nothing is lost
-and no worker waits.
+What waits for a channel is its lane. Posts leave it at Slack's pace: the threads in which somebody is asked for a click
+before others, and each thread in the order in which its messages were first wished for. Edits have a limit of their own
+and go in between. Whoever has nothing else to do waits for the pace; otherwise the lane comes back through the queue,
+by one job, so that a slow channel holds up no other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
-from core.errors import NotFound, Refused, Transient
+from redis.exceptions import LockError
+
+from core.errors import Refused, Transient
 from core.log import get_logger
-from core.outbox import Message, View
-from core.queues import DELIVER, SHOW_INCIDENT
+from core.outbox import Message
+from core.posting import AT_ONCE_S, begin_posting, post_soon
 from core.records import Records
+from workers.folding import fold, out_of_date
+from workers.late import say_if_late
 from workers.ports import Slack
+from workers.showing import GONE, show, streams
 
 log = get_logger(__name__)
 
 PACE_S = 1.2  # Slack: about one post a second a channel, counted when they arrive
-STREAM_LASTS = timedelta(minutes=4)  # Slack ends a stream after about 5 minutes
-_LOCK_S = 60.0
+_LOCK_S = 20.0  # Slack has 10 s to answer; whoever dies holds a channel up for as long
+_TURN_S = 5.0  # then other jobs have theirs
+_NAP_S = 0.05  # how late what comes in between may be
 _LONGEST_DELAY_S = 60.0
-NO_STREAMING = "slack.no_streaming"
-NO_PICTURES = "slack.no_pictures"
-_PICTURE_TRIES = 3  # Slack looks at an uploaded picture before it lets a message show it; usually a second or two
-_GONE = {"channel_not_found", "not_in_channel", "is_archived", "restricted_action"}
-_TOO_RICH = {"invalid_blocks", "msg_blocks_too_long", "invalid_blocks_format", "msg_too_long"}
-_NO_STREAM = {
-    "unknown_method", "method_not_supported_for_channel_type", "not_allowed_token_type", "missing_scope",
-    "missing_recipient_user_id", "missing_recipient_team_id", "invalid_arguments", "feature_not_enabled",
-    "streaming_not_supported",
+_STEPS_BACK = 4  # a message that was put off so often, while others may go, lets them
+# Nothing can be posted until somebody mends the app; nothing is lost meanwhile.
+_LOCKED_OUT = {
+    "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope",
+    "not_allowed_token_type", "org_login_required", "ekm_access_denied", "team_access_not_granted",
 }  # fmt: skip
 
 
 def deliver(key: str, records: Records, slack: Slack) -> None:
-    """Bring one message up to date in Slack. Safe to repeat."""
-    with records.redis.lock(f"sre:delivering:{key}", timeout=_LOCK_S, blocking_timeout=_LOCK_S):
-        try:
-            message = _placed(records.outbox.get(key), records, slack)
-            _show(message, records, slack)
-        except Transient as error:
-            failed = records.outbox.update(key, lambda m: m.model_copy(update={"failures": m.failures + 1}))
-            delay_s = max(error.retry_after_s, min(_LONGEST_DELAY_S, 2.0 ** min(failed.failures, 8) / 2))
-            log.info("delivery_put_off", key=key, failures=failed.failures, delay_s=delay_s)
-            records.switches.mark_unreachable("Slack", records.now())
-            records.queues.enqueue("notify", DELIVER, key, delay_s=delay_s)
-        else:
-            records.switches.mark_reachable("Slack")
+    """Bring one message up to date in Slack, when it is its turn. Safe to repeat."""
+    message = records.outbox.get(key)
+    if message.folded and not message.ts and not out_of_date(message, records):  # as when its incident is open again
+        message = records.outbox.update(key, lambda m: m.model_copy(update={"folded": None}))
+    if message.waits and message.waiting_since is None:  # kept by a version that had no lanes
+        records.outbox.update(key, lambda m: m.model_copy(update={"waiting_since": records.now()}))
+    serve(message.channel, records, slack)
 
 
-def _placed(message: Message, records: Records, slack: Slack) -> Message:
-    """The message with its thread known; the message it answers goes first."""
+def take_turn(channel: str, records: Records, slack: Slack) -> None:
+    """Serve a channel, as the one job that it has. Safe to repeat."""
+    begin_posting(channel, records)
+    time.sleep(min(_closed_s(_posts(channel), records), _NAP_S))  # or two channels' jobs would chase each other
+    serve(channel, records, slack)
+
+
+def serve(channel: str, records: Records, slack: Slack) -> None:
+    """Show what waits for a channel; what then still waits has a job that will. Safe to repeat."""
+    lock = records.redis.lock(f"sre:posting:{channel}", timeout=_LOCK_S)
+    if not lock.acquire(blocking=False):
+        time.sleep(4 * _NAP_S)  # another notifier is at it, or was killed at it
+        post_soon(channel, records)
+        return
+    try:
+        wait_s = _serve(channel, records, slack, lock.reacquire)
+    except LockError:  # it took so long that another may have begun
+        log.warning("lane_lost", channel=channel)
+        wait_s = 0
+    finally:
+        with contextlib.suppress(LockError):
+            lock.release()
+    if wait_s is not None:
+        post_soon(channel, records, wait_s)
+
+
+def _serve(channel: str, records: Records, slack: Slack, still_ours: Callable[[], object]) -> float | None:
+    """Seconds until there is more to do; None when nothing waits. `still_ours` raises LockError."""
+    end = time.monotonic() + _TURN_S
+    while True:
+        message, wait_s = _next(channel, records)
+        if message:
+            still_ours()
+            went = _show(message, records, slack, still_ours)
+            if not went or time.monotonic() > end:
+                return 0
+        elif wait_s is None or wait_s >= AT_ONCE_S or time.monotonic() > end or not _napped(wait_s, records):
+            return wait_s
+
+
+def _napped(wait_s: float, records: Records) -> bool:
+    """Wait, unless a job comes in between; whether nothing did."""
+    end = time.monotonic() + wait_s
+    while (left_s := end - time.monotonic()) > 0:
+        if records.queues.waiting("notify"):
+            return False
+        time.sleep(min(left_s, _NAP_S))
+    return True
+
+
+def _next(channel: str, records: Records) -> tuple[Message | None, float | None]:
+    """The message to show now; else in how many seconds there may be one, None when nothing waits."""
+    post_s, edit_s = _closed_s(_posts(channel), records), _closed_s(_edits(channel), records)
+    if min(post_s, edit_s) >= AT_ONCE_S:
+        return None, min(post_s, edit_s)
+    waiting = fold(channel, records.outbox.waiting(channel), records)
+    posts = [m for m in waiting if not m.ts]
+    edits = sorted((m for m in waiting if m.ts), key=lambda m: (m.failures, m.seq))
+    first = _first(posts, channel, records)
+    if first and streams(first, records):
+        post_s = edit_s  # has a limit of its own
+    found = ((first, post_s), (edits[0] if edits else None, edit_s))
+    for message, closed_s in found:
+        if message and not closed_s:
+            return message, None
+    return None, min((closed_s for message, closed_s in found if message), default=None)
+
+
+def _first(posts: Sequence[Message], channel: str, records: Records) -> Message | None:
+    """The post whose turn it is: of each thread the oldest, of all threads the most urgent."""
+    heads: dict[str, Message] = {}
+    for message in sorted(posts, key=lambda m: (m.thread != m.key, m.seq)):
+        heads.setdefault(message.thread, message)
+    urgent = {m.thread for m in posts if m.urgent}
+    turns = sorted(heads.values(), key=lambda m: (m.failures >= _STEPS_BACK, m.thread not in urgent, m.seq))
+    return next((placed for head in turns if (placed := _placed(head, channel, records))), None)
+
+
+def _placed(message: Message, channel: str, records: Records) -> Message | None:
+    """The message with its thread known; None when it cannot be posted here yet."""
     if message.thread_ts or not message.under:
         return message
-    parent = records.outbox.get(message.under)
-    if not parent.ts:
-        deliver(message.under, records, slack)
-        parent = records.outbox.get(message.under)
-    if not parent.ts:
-        raise Transient("the message above is not posted yet", 1.0)
-    place = {"thread_ts": parent.thread_ts or parent.ts, "channel": parent.channel}
-    return records.outbox.update(message.key, lambda m: m.model_copy(update=place))
+    above = records.outbox.find(message.under)
+    if above is None:
+        return None  # it is put next
+    place: dict[str, object] = {"channel": above.channel}
+    if above.ts:
+        place["thread_ts"] = above.thread_ts or above.ts
+    elif above.withdrawn:
+        place["withdrawn"] = True  # nobody needs to hear of it
+    elif above.folded and out_of_date(message, records):
+        place["folded"] = above.folded
+    elif above.folded:
+        records.outbox.update(above.key, lambda m: m.model_copy(update={"folded": None}))
+    placed = records.outbox.update(message.key, lambda m: m.model_copy(update=place))
+    if above.ts and placed.channel == channel:
+        return placed
+    if above.folded or not placed.waits or placed.channel != channel:
+        post_soon(placed.channel, records)
+    return None
 
 
-def _show(message: Message, records: Records, slack: Slack) -> None:
-    if _streams(message, records):
-        try:
-            message = _stream(message, records, slack)
-        except Refused as error:
-            if error.code not in _NO_STREAM:
-                log.warning("stream_refused", key=message.key, code=error.code)
-            records.switches.set(NO_STREAMING, error.code, for_s=86_400)
-            message = records.outbox.update(message.key, lambda m: m.model_copy(update={"streaming_since": None}))
-        if message.streaming_since:
-            return
-    message = _with_picture(message, records, slack)
-    digest = message.shown.digest()
-    if message.posted == digest or (message.withdrawn and not message.ts):
-        return
-    message = _edit(message, records, slack) if message.ts else _post(message, records, slack)
-    if not message.ts:
-        return
-    done = {"posted": digest, "failures": 0}
-    records.outbox.update(message.key, lambda m: m.model_copy(update=done))
-
-
-def _with_picture(message: Message, records: Records, slack: Slack) -> Message:
-    """The message with its picture uploaded, which is noted before anything shows it, so that it happens once; without
-    the picture where Slack does not let the bot upload, or when it is no longer kept."""
-    picture = message.picture
-    if picture is None or (message.uploaded and message.uploaded[0] == picture.key):
-        return message
-    png = None if records.switches.find(NO_PICTURES) else records.outbox.find_picture(picture.key)
-    if png is None:
-        return message
+def _show(message: Message, records: Records, slack: Slack, still_ours: Callable[[], object]) -> bool:
+    """Whether Slack took it."""
+    quick = message.ts is not None or streams(message, records)
+    gate = _edits(message.channel) if quick else _posts(message.channel)
+    if not quick:
+        records.redis.set(gate, 1, px=int(PACE_S * 1000))
     try:
-        file_id = slack.upload(png, picture.title, picture.alt_text)
+        show(say_if_late(message, records), records, slack, still_ours)
+    except Transient as error:
+        _put_off(message, gate, error.retry_after_s, records)
+        records.switches.mark_unreachable("Slack", records.now())
     except Refused as error:
-        log.warning("picture_refused", key=message.key, code=error.code)
-        if error.code == "missing_scope":
-            records.switches.set(NO_PICTURES, error.code, for_s=3600)
-        return message
-    uploaded = {"uploaded": (picture.key, file_id)}
-    return records.outbox.update(message.key, lambda m: m.model_copy(update=uploaded))
-
-
-def _bare(message: Message, error: Refused) -> Message:
-    """A message that is too rich, as plain sections. Raises: Transient while the reason may be a picture that Slack has
-    not looked at yet."""
-    if message.shown != message.view and message.failures < _PICTURE_TRIES:
-        raise Transient("Slack does not show the picture yet", 1.0) from error
-    return message.model_copy(update={"view": plain(message.view), "picture": None})
-
-
-def _post(message: Message, records: Records, slack: Slack) -> Message:
-    ts = slack.find_posted(message) if message.attempted else None
-    if ts is None:
-        message = records.outbox.update(message.key, lambda m: m.model_copy(update={"attempted": True}))
-        _keep_pace(message.channel, records)
-        if records.outbox.get(message.key).withdrawn:  # while it waited
-            return message
-        try:
-            ts = slack.post(message)
-        except Refused as error:
-            message, ts = _post_anyhow(message, error, records, slack)
-    records.switches.mark_reachable(f"channel {message.channel}")
-    posted = {"ts": ts, "channel": message.channel, "thread_ts": message.thread_ts}
-    message = records.outbox.update(message.key, lambda m: m.model_copy(update=posted))
-    if message.incident and not message.thread_ts:
-        _bind(message, records, slack)
-    return message
-
-
-def _post_anyhow(message: Message, error: Refused, records: Records, slack: Slack) -> tuple[Message, str]:
-    """A refused message still reaches people: plainer, or in the fallback channel."""
-    log.warning("post_refused", key=message.key, code=error.code, why=str(error))
-    if error.code in _TOO_RICH:
-        return message, slack.post(_bare(message, error))
-    if error.code in _GONE:
-        moved = _elsewhere(message, error, records, slack)
-        return moved, slack.post(moved)
-    raise error
-
-
-def _elsewhere(message: Message, error: Refused, records: Records, slack: Slack) -> Message:
-    """The message as one of the fallback channel, since its own is gone, archived or closed to the bot; what belongs to
-    a thread takes that thread's first message along. Raises: Refused when there is no other channel."""
-    fallback = records.settings.config.channels.fallback or records.settings.channel
-    if not fallback or fallback == message.channel:
-        records.switches.mark_unreachable(f"channel {message.channel}", records.now())
-        raise error
-    place: dict[str, object] = {"channel": fallback, "thread_ts": None}
-    if message.under:
-        anew = {**place, "ts": None, "attempted": False, "posted": None}
-        if records.outbox.get(message.under).channel != fallback:
-            records.outbox.update(message.under, lambda m: m.model_copy(update=anew))
-            deliver(message.under, records, slack)
-        parent = records.outbox.get(message.under)
-        place = {"channel": parent.channel, "thread_ts": parent.thread_ts or parent.ts}
-    return records.outbox.update(message.key, lambda m: m.model_copy(update=place))
-
-
-def plain(view: View) -> View:
-    """The same message as plain sections, for a workspace that does not know a block or finds it too large."""
-    from blocks.parts import plain_sections
-
-    return View(text=view.text, blocks=plain_sections(view))
-
-
-def _edit(message: Message, records: Records, slack: Slack) -> Message:
-    try:
-        slack.edit(message)
-    except Refused as error:
-        if error.code == "message_not_found":  # somebody deleted it; people still need what it says
-            message = records.outbox.update(
-                message.key, lambda m: m.model_copy(update={"ts": None, "attempted": False})
-            )
-            return _post(message, records, slack)
-        if error.code in _GONE:
-            moved = _elsewhere(message, error, records, slack)
-            anew = {"ts": None, "attempted": False}
-            return _post(records.outbox.update(moved.key, lambda m: m.model_copy(update=anew)), records, slack)
-        if error.code not in _TOO_RICH:
-            raise
-        slack.edit(_bare(message, error))
-    return message
-
-
-def _bind(card: Message, records: Records, slack: Slack) -> None:
-    """The card is up: its thread is the incident's, and its next version links to it."""
-    incident_id, ts = str(card.incident), str(card.ts)
-    link = slack.permalink(card.channel, ts)
-    records.outbox.update(card.key, lambda m: m.model_copy(update={"permalink": link}))
-    records.incidents.bind_thread(card.channel, ts, incident_id)
-    try:
-        place = {"thread_ts": ts, "channel": card.channel}
-        records.incidents.update(incident_id, lambda i: i.model_copy(update=place))
-    except NotFound:
-        return
-    records.queues.enqueue("notify", SHOW_INCIDENT, incident_id)
-
-
-def _streams(message: Message, records: Records) -> bool:
-    """Whether the progress is shown live: somebody asked, it goes on, and the workspace can."""
-    if not message.stream or not message.thread_ts:
-        return False
-    if message.streaming_since:
+        log.warning("message_refused", key=message.key, code=error.code, why=str(error))
+        if error.code in GONE | _LOCKED_OUT:
+            _put_off(message, gate, _LONGEST_DELAY_S, records)
+            if error.code in _LOCKED_OUT:
+                records.switches.mark_unreachable("Slack", records.now())
+        else:
+            _set_aside(message, records)
+    else:
+        _went(message.channel, gate, records)
         return True
-    return not message.ts and not message.stream.ended and not records.switches.find(NO_STREAMING)
+    return False
 
 
-def _stream(message: Message, records: Records, slack: Slack) -> Message:
-    """Start, go on with, or end the live plan; afterwards `streaming_since` is set while it is open."""
-    stream = message.stream
-    assert stream is not None  # `_streams` looked
-    if not message.streaming_since:
-        ts = slack.start_stream(message)
-        began = {"ts": ts, "streaming_since": records.now(), "streamed": stream.tasks}
-        return records.outbox.update(message.key, lambda m: m.model_copy(update=began))
-    changed = tuple(task for task in stream.tasks if task not in message.streamed)
-    if stream.ended or records.now() - message.streaming_since > STREAM_LASTS:
-        slack.stop_stream(message, changed)
-        ended = {"streaming_since": None, "streamed": stream.tasks, "posted": None}
-        return records.outbox.update(message.key, lambda m: m.model_copy(update=ended))
-    if changed:
-        slack.append_stream(message, changed)
-    return records.outbox.update(message.key, lambda m: m.model_copy(update={"streamed": stream.tasks}))
+def _set_aside(message: Message, records: Records) -> None:
+    """Slack takes it in no form; until it should read otherwise, others go on."""
+    log.error("message_set_aside", key=message.key)
+
+    def aside(held: Message) -> Message:
+        return held.model_copy(update={"refused": message.shown.digest(), "streaming_since": None})
+
+    records.outbox.update(message.key, aside)
 
 
-def _keep_pace(channel: str, records: Records) -> None:
-    """Wait out the rest of the pace since this channel's last message."""
-    name = f"sre:pace:{channel}"
-    while not records.redis.set(name, 1, px=int(PACE_S * 1000), nx=True):
-        time.sleep(max(int(records.redis.pttl(name)), 10) / 1000)
+def _put_off(message: Message, gate: str, delay_s: float, records: Records) -> None:
+    """Nothing of its kind is tried before. What fails again and again, and not because nothing goes, steps back."""
+    in_a_row = int(records.redis.incr(_failures(gate)))
+    if in_a_row <= _STEPS_BACK:
+        records.outbox.update(message.key, lambda m: m.model_copy(update={"failures": m.failures + 1}))
+    delay_s = max(delay_s, min(_LONGEST_DELAY_S, 2.0 ** min(in_a_row, 8) / 2))
+    log.info("delivery_put_off", key=message.key, in_a_row=in_a_row, delay_s=delay_s)
+    records.redis.set(gate, 1, px=int(delay_s * 1000))
+
+
+def _went(channel: str, gate: str, records: Records) -> None:
+    """Slack takes messages; if it took none for long, none of them was to blame."""
+    in_a_row = int(records.redis.get(_failures(gate)) or 0)
+    if in_a_row > _STEPS_BACK:
+        for message in records.outbox.waiting(channel):
+            records.outbox.update(message.key, lambda m: m.model_copy(update={"failures": 0}))
+    if in_a_row:
+        records.redis.delete(_failures(gate))
+    records.switches.mark_reachable("Slack")
+
+
+def _closed_s(gate: str, records: Records) -> float:
+    """How long nothing may pass."""
+    return max(int(records.redis.pttl(gate)), 0) / 1000
+
+
+def _posts(channel: str) -> str:
+    return f"sre:pace:{channel}"
+
+
+def _edits(channel: str) -> str:
+    return f"sre:pace-of-edits:{channel}"
+
+
+def _failures(gate: str) -> str:
+    return f"{gate}:failures"

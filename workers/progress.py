@@ -18,8 +18,8 @@ from core.records import Records
 from core.request import stop_switch
 from workers.loop import report
 from workers.loop.shown import root_key
-from workers.notifier import NO_STREAMING
 from workers.ports import Step
+from workers.showing import NO_STREAMING
 
 TITLES = {
     "observe": "Look at the cluster, alerts and recent changes",
@@ -103,7 +103,7 @@ class SlackWatch:
         message = Message(
             key=f"{inv.id}/progress", channel=str(inv.channel), view=progress_view(tasks),
             under=root_key(inv), thread_ts=None if inv.incident else inv.thread_ts,
-            stream=Stream(user=str(inv.asked_by), team=str(inv.team), tasks=tasks, ended=ended),
+            stream=Stream(user=str(inv.asked_by), team=str(inv.team), tasks=tasks, ended=ended), investigation=inv.id,
         )  # fmt: skip
         self._records.outbox.put(message)
         self._records.queues.enqueue("notify", DELIVER, message.key)

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.ledger import Ledger
 from core.log import configure_logging
+from core.outbox import Messages
 from core.queues import Queues
 from core.records import open_records
 from core.settings import load_settings
@@ -31,9 +32,10 @@ from workers.world import use
 STEPS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Ledger, ("append",)),
     (Table, ("save",)),
+    (Messages, ("save",)),
     (Queues, ("enqueue",)),
     (KubernetesWriter, ("patch", "create", "delete")),
-    (SlackAdapter, ("respond", "groups_of")),
+    (SlackAdapter, ("respond", "groups_of", "post", "edit", "permalink", "find_posted")),
 )
 
 

@@ -27,12 +27,12 @@ from sandbox.slack import Outcome
 from sandbox.slack.state import LI, MARIA, ON_CALL
 from tests.conftest import NOON
 from tests.flow.conftest import CONFIG, Face, Starter
+from tests.flow.posting import deliver
 from tests.unit.blocks.worlds import rollback
 from workers import jobs
 from workers.adapters.slack import SlackAdapter
 from workers.loop import lapse
 from workers.loop.proposals import move, show
-from workers.notifier import deliver
 from workers.world import Outside, World, use
 
 WHO = Approvers(groups=(ON_CALL,))

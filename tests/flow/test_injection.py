@@ -55,10 +55,10 @@ from workers import gathering, jobs
 from workers.memory.edge import EdgeStore
 from workers.memory.embedding import Embedder, model_folder
 from workers.memory.library import Library
-from workers.notifier import plain
 from workers.ports import Memory, PastIncident, Reasoner
 from workers.reasoners.claude import ClaudeReasoner
 from workers.reasoners.runbooks import RunbookReasoner
+from workers.showing import plain
 from workers.world import Outside, World, use
 
 RANK = {"allow": 0, "ask": 1, "deny": 2}

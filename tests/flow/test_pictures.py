@@ -14,8 +14,9 @@ from core.records import Records
 from core.settings import Settings
 from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
 from sandbox.slack.app import EVERY_SCOPE
+from tests.flow.posting import deliver
 from workers.adapters.slack import SlackAdapter
-from workers.notifier import NO_PICTURES, deliver
+from workers.showing import NO_PICTURES
 
 CHANNEL = "C0SRE"
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 50

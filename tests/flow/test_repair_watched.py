@@ -23,11 +23,11 @@ from core.settings import load_settings
 from sandbox.company import Company, running, wait_until
 from sandbox.faults import BAD_DEPLOY, QUIET_DEPENDENCY
 from sandbox.slack import SlackThread, run_in_thread
+from tests.flow.posting import deliver
 from workers.actions.catalogue import ACTIONS
 from workers.loop import act as act_module
 from workers.loop import watch
 from workers.loop.act import carry_out, means_for
-from workers.notifier import deliver
 from workers.verify import judging, looking
 from workers.wiring import open_world
 from workers.world import World

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Conflict, Refused, Transient
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 METADATA_EVENT = "sre_bot_message"  # every member can read metadata: the key is all it holds
 TIMEOUT_S = 10
+_CLOCKS = timedelta(minutes=10)  # how far Slack's and ours may differ
 _LOOK_BACK = 100  # messages read when asking whether an unclear post arrived
 _BUSY = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 
@@ -81,9 +83,12 @@ class SlackAdapter:
         read: Callable[[], Any]
         if message.thread_ts:
             thread_ts = message.thread_ts
+            # Slack begins with the oldest replies, and a long thread has more of them than one answer holds.
+            oldest = (message.waiting_since - _CLOCKS).timestamp() if message.waiting_since else 0.0
             read = lambda: self._web.conversations_replies(  # noqa: E731
-                channel=message.channel, ts=thread_ts, limit=_LOOK_BACK, include_all_metadata=True
-            )
+                channel=message.channel, ts=thread_ts, oldest=f"{oldest:.6f}", limit=_LOOK_BACK,
+                include_all_metadata=True,
+            )  # fmt: skip
         else:
             read = lambda: self._web.conversations_history(  # noqa: E731
                 channel=message.channel, limit=_LOOK_BACK, include_all_metadata=True

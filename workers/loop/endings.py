@@ -36,7 +36,8 @@ def finish(rem: Remediation, records: Records) -> None:
         if rem.state in HANDED_OVER:
             # A message of its own: of the edit of the card Slack tells nobody.
             view = handover_view(rem, records.settings.config.approvers)
-            show_part(records.investigations.get(rem.investigation), f"handover-{rem.number}", view, records)
+            inv = records.investigations.get(rem.investigation)
+            show_part(inv, f"handover-{rem.number}", view, records, remediation=rem)
         set_incident(rem, "open", records, headline=rem.outcome if rem.state in TOUCHED else None)
 
 

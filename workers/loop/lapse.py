@@ -88,7 +88,8 @@ def redraw(remediation_id: str, records: Records) -> None:
         return
 
     def newest(message: Message) -> Message:
-        return message.model_copy(update={"view": drawn(records.remediations.get(remediation_id), records)})
+        rem = records.remediations.get(remediation_id)
+        return message.model_copy(update={"view": drawn(rem, records), "urgent": rem.state == "asked"})
 
     if records.outbox.update(key, newest).version != before.version:
         records.queues.enqueue("notify", DELIVER, key)
@@ -129,7 +130,9 @@ def _say(rem: Remediation, part: str, view: View, records: Records) -> None:
     card = records.outbox.find(_card_key(rem))
     key = f"{rem.investigation}/{part}"
     if card and records.outbox.find(key) is None:
-        put(Message(key=key, channel=card.channel, view=view, under=card.under, thread_ts=card.thread_ts), records)
+        beside = {"under": card.under, "thread_ts": card.thread_ts, "investigation": rem.investigation}
+        of = {"remediation": rem.id, "urgent": rem.state == "asked"}
+        put(Message(key=key, channel=card.channel, view=view, **beside, **of), records)
 
 
 def _reopen(rem: Remediation, records: Records) -> None:

@@ -78,8 +78,9 @@ def note_once(event: str, rem: Remediation, records: Records, actor: str | None 
 
 def show(rem: Remediation, records: Records) -> None:
     """Wish for the proposal's message as its record stands now."""
-    view = drawn(records.remediations.get(rem.id), records)
-    show_part(records.investigations.get(rem.investigation), f"proposal-{rem.number}", view, records)
+    rem = records.remediations.get(rem.id)
+    inv = records.investigations.get(rem.investigation)
+    show_part(inv, f"proposal-{rem.number}", drawn(rem, records), records, remediation=rem)
 
 
 def drawn(rem: Remediation, records: Records) -> View:

@@ -130,7 +130,8 @@ def _show(rem: Remediation, world: World) -> None:
     handed_to = () if rem.state in ("watching", "worked") else tuple(filter(None, (rem.decided_by,))) or approvers.users
     view = verification_view(rem, rem.findings, now, None if over else until, handed_to)
     drawn = _picture(rem, world) if over else None
-    show_part(records.investigations.get(rem.investigation), f"verification-{rem.number}", view, records, picture=drawn)
+    inv = records.investigations.get(rem.investigation)
+    show_part(inv, f"verification-{rem.number}", view, records, picture=drawn, remediation=rem)
 
 
 def _picture(rem: Remediation, world: World) -> Picture | None:
