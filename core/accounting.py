@@ -39,7 +39,7 @@ def count_incident(incident: Incident, records: Records) -> None:
         records.facts.put(facts, tallies_of(facts))
 
 
-def count_missed(records: Records, most: int = 200) -> int:
+def count_missed(records: Records, most: int = 50) -> int:
     """Count the next incidents that ended and have no row: those of an older version, or whose job was lost. How many
     were looked at. Safe to repeat."""
     since = float(as_text(records.redis.get(_BACK)) or 0)

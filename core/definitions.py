@@ -7,7 +7,7 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "Incidents",
         "Those opened in the time, by alerts or by people. One that was merged into another is not counted, nor "
         "an anomaly that no alert joined, nor one that ended in maintenance before anybody was told. One that is "
-        "still open counts here and in no time below.",
+        "still open counts here and in nothing else.",
     ),
     (
         "Time to acknowledge",
