@@ -35,6 +35,7 @@ class ChangeEvent(Model):
     to_revision: str | None = None
     version: str = ""  # what people call what runs now: "1.8.4"
     by: str = ""  # who did it: "maria", "kubectl-edit", "argocd-controller", "HPA"; "" when nothing says
+    cause: str = ""  # what whoever did it wrote down about it
     source: Literal["kubernetes", "github", "argocd", "ci"] = "kubernetes"
     link: str = ""
     due: Moment | None = None  # when the certificate ends
@@ -65,6 +66,13 @@ class ChangeEvents:
     def find(self, event_id: str) -> ChangeEvent | None:
         raw = self._redis.hget(_EVENTS, event_id)
         return ChangeEvent.model_validate_json(raw) if raw else None
+
+    def remove(self, event_id: str) -> None:
+        """Take one out, as when it turns out to be another. Safe to repeat."""
+        pipe = self._redis.pipeline()
+        pipe.hdel(_EVENTS, event_id)
+        pipe.zrem(_BY_TIME, event_id)
+        pipe.execute()
 
     def between(self, start: datetime, end: datetime) -> tuple[ChangeEvent, ...]:
         """Those that happened from `start` until before `end`, oldest first."""

@@ -3,6 +3,7 @@ SreError
 ├── ToolError           told to the model, listed as "could not read"
 │   ├── Absent          there is no such thing
 │   ├── Forbidden       the account may not read it
+│   ├── Expired         the source no longer has what came after that point; read the whole again
 │   └── BadQuestion     what was asked makes no sense to the source; ask otherwise
 ├── Transient           retried after retry_after_s
 ├── NotFound
@@ -39,6 +40,10 @@ class Absent(ToolError):
 
 class Forbidden(ToolError):
     """The account that was used may not read it."""
+
+
+class Expired(ToolError):
+    """The source no longer has what came after the point that was named."""
 
 
 class BadQuestion(ToolError):

@@ -44,6 +44,7 @@ COUNT = "workers.jobs.count"  # (): what the ledger says, for the counters; ende
 EXPORT_METRICS = "workers.jobs.export_metrics"  # (request id): the incidents of a time as a file, for whoever asked
 SUM_UP_TOIL = "workers.jobs.sum_up_toil"  # (): the week's toil, on Mondays
 SHOW_HOMES = "workers.jobs.show_homes"  # (): Home tabs that were opened lately, as they should read now
+READ_CERTIFICATES = "workers.jobs.read_certificates"  # (): which ones end soon
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}

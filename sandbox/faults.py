@@ -10,9 +10,12 @@ import copy
 from dataclasses import dataclass
 
 from sandbox.kubernetes.events import record
+from sandbox.kubernetes.managers import signed
 from sandbox.kubernetes.objects import Objects, stamp
 from sandbox.kubernetes.resources import Json
 from sandbox.services import BY_NAME, NAMESPACE
+
+PIPELINE = "deploy-pipeline"  # in whose name the company's pipeline changes things
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Rollout:
         after = copy.deepcopy(before)
         after["metadata"].setdefault("annotations", {})["kubernetes.io/change-cause"] = self.note
         self._change(after["spec"]["template"]["spec"]["containers"][0])
-        objects.put("deployments", after, now)
+        objects.put("deployments", signed(before, after, PIPELINE, now), now)
         return before
 
     def holds(self, objects: Objects) -> bool:
@@ -123,12 +126,15 @@ def restore(objects: Objects, before: Json, now: float) -> None:
         node = objects.find("nodes", "", meta["name"])
         if node is not None:
             spec = {key: value for key, value in node["spec"].items() if key != "taints"}
-            objects.put("nodes", {**node, "spec": spec, "status": copy.deepcopy(before["status"])}, now)
+            status = copy.deepcopy(before["status"])
+            status["conditions"] = [{**held, "lastTransitionTime": stamp(now)} for held in status["conditions"]]
+            objects.put("nodes", {**node, "spec": spec, "status": status}, now)
         return
     held = objects.find("deployments", meta["namespace"], meta["name"])
     if held is not None:
         template = copy.deepcopy(before["spec"]["template"])
-        objects.put("deployments", {**held, "spec": {**held["spec"], "template": template}}, now)
+        after = {**held, "spec": {**held["spec"], "template": template}}
+        objects.put("deployments", signed(held, after, PIPELINE, now), now)
 
 
 BAD_DEPLOY = Rollout(

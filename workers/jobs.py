@@ -189,6 +189,14 @@ def look_around() -> None:
     look(world)
 
 
+def read_certificates() -> None:
+    """Note which certificates end within a month. Safe to repeat."""
+    world = current()
+    from workers.changes.certificates import read_certificates as read
+
+    read(world)
+
+
 def anchor() -> None:
     """Post the ledger's head of today. Safe to repeat."""
     records = current().records

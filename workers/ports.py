@@ -42,6 +42,27 @@ class Cluster(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """What changes, as it happens: the API's own events, `{"type": "MODIFIED", "object": {…}}`. BOOKMARK ones carry
+    only a resourceVersion. Ends when the server ends it, or when it is closed.
+
+    Iterating raises Expired when the server no longer has what came after `since`, else as `Cluster`'s methods do.
+    """
+
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
+    def close(self) -> None:
+        """End it, from any thread; whoever iterates comes back within a moment. Safe to repeat."""
+        ...
+
+
+class Watched(Cluster, Protocol):
+    """A cluster that can be followed."""
+
+    def watch(self, path: str, *, since: str, timeout_s: int) -> Watch:
+        """Follow a list from the resourceVersion `since` on, for at most `timeout_s` seconds."""
+        ...
+
+
 class Writer(Protocol):
     """Write access to one Kubernetes API; only the operator holds one.
 

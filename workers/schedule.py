@@ -1,4 +1,4 @@
-"""What happens by the clock, on RQ's own cron."""
+"""What happens by the clock, on RQ's own cron; and beside it, what changes in the clusters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from core.queues import Queues
 from core.records import Records
 from workers import jobs
 from workers.anomalies.streak import SCAN_EVERY_S
+from workers.changes.keeper import Keeper
 
 PROBE_EVERY_S = 60
 ANCHOR_EVERY_S = 1800  # it is posted by the first of a day, UTC
@@ -24,10 +25,11 @@ RETAIN_EVERY_S = 21_600
 LEARN_EVERY_S = 20  # each for two seconds at most
 TOIL_EVERY_S = 600  # it is posted on Mondays
 SHOW_HOMES_EVERY_S = 60
+CERTIFICATES_EVERY_S = 3600
 
 
 def keep_time(records: Records) -> None:
-    """Enqueue jobs as they fall due, until SIGTERM."""
+    """Enqueue jobs as they fall due, and follow what changes in the clusters, until SIGTERM."""
     clock = _Clock(records)
     clock.register(jobs.probe, "investigate", interval=PROBE_EVERY_S)
     clock.register(jobs.anchor, "notify", interval=ANCHOR_EVERY_S)
@@ -42,7 +44,13 @@ def keep_time(records: Records) -> None:
     clock.register(jobs.scan, "investigate", interval=SCAN_EVERY_S)
     clock.register(jobs.learn_normals, "investigate", interval=LEARN_EVERY_S)
     clock.register(jobs.show_homes, "notify", interval=SHOW_HOMES_EVERY_S)
-    clock.start()  # type: ignore[no-untyped-call]
+    clock.register(jobs.read_certificates, "investigate", interval=CERTIFICATES_EVERY_S)
+    keeper = Keeper(records)
+    keeper.start()
+    try:
+        clock.start()  # type: ignore[no-untyped-call]
+    finally:
+        keeper.stop()
 
 
 class _Clock(CronScheduler):

@@ -13,6 +13,7 @@ from aiohttp import web
 from sandbox.kubernetes import access
 from sandbox.kubernetes.errors import Refusal, bad_request, not_allowed
 from sandbox.kubernetes.kubelet import Kubelet
+from sandbox.kubernetes.managers import manager_of
 from sandbox.kubernetes.metrics import Usage, metrics_objects
 from sandbox.kubernetes.objects import Objects
 from sandbox.kubernetes.reads import Watch, chooser, list_page, read_log
@@ -137,7 +138,8 @@ class KubernetesApi:
     async def _write(self, request: web.Request, target: Target) -> web.StreamResponse:
         body = read_body(await request.read())
         dry = _dry_run(request, body)
-        writer, resource = Writer(self._objects, self._now(), dry), target.resource
+        manager = request.query.get("fieldManager") or manager_of(request.headers.get("User-Agent", ""))
+        writer, resource = Writer(self._objects, self._now(), dry, manager), target.resource
         where, name = target.namespace or "", target.name
         kind = request.content_type
         match (request.method, target.subresource, bool(name)):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from sandbox.kubernetes import selectors
 from sandbox.kubernetes.errors import bad_request, expired
@@ -17,6 +19,7 @@ from sandbox.kubernetes.objects import Change, Objects, unstamp
 from sandbox.kubernetes.resources import Json, Resource
 
 Query = dict[str, str]
+BOOKMARK_S, LAST_BOOKMARK_S = 60.0, 2.0
 
 
 def chooser(resource: Resource, query: Query) -> Callable[[Json], bool]:
@@ -72,6 +75,17 @@ def _read_token(query: Query, version: int, oldest: int) -> tuple[list[str], int
     return start, began
 
 
+def _since(objects: Objects, version: int) -> list[Change]:
+    """The changes after that version, oldest first."""
+    return list(takewhile(lambda c: c.version > version, reversed(objects.changes)))[::-1]
+
+
+def _next_bookmark(now: float, deadline: float) -> float:
+    """As Kubernetes: in a minute, but for the last one, which comes 2 s before the end."""
+    last = deadline - LAST_BOOKMARK_S
+    return min(now + BOOKMARK_S, last) if now < last else deadline
+
+
 @dataclass
 class Watch:
     """One watch: what it wants to see, and from which version on."""
@@ -81,7 +95,8 @@ class Watch:
     wanted: Callable[[Json], bool]
 
     async def events(self, objects: Objects, query: Query, timeout_s: float) -> AsyncIterator[Json]:
-        """ADDED, MODIFIED and DELETED events until `timeout_s` have passed. Raises: Refusal (410) at the start."""
+        """ADDED, MODIFIED and DELETED events until `timeout_s` have passed; BOOKMARK ones too where they are asked
+        for: about once a minute, and shortly before the end. Raises: Refusal (410) at the start."""
         since = int(query.get("resourceVersion") or 0)
         if since and objects.changes and since < objects.changes[0].version - 1:
             raise expired(f"too old resource version: {since} ({objects.changes[0].version})")
@@ -92,21 +107,28 @@ class Watch:
                 for found in filter(self.wanted, objects.list(self.resource.plural, self.namespace)):
                     yield {"type": "ADDED", "object": found}
                 since = objects.version
-            deadline = asyncio.get_running_loop().time() + timeout_s
-            while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + timeout_s
+            mark = _next_bookmark(loop.time(), deadline) if query.get("allowWatchBookmarks") == "true" else deadline
+            while (left := deadline - loop.time()) > 0:
                 changed.clear()
-                news = [c for c in objects.changes if c.version > since]
+                news = _since(objects, since)
                 since = objects.version
                 for change in news:
                     event = self._event(change)
                     if event:
                         yield event
-                try:
-                    await asyncio.wait_for(changed.wait(), left)
-                except TimeoutError:
-                    return
+                if loop.time() >= mark:
+                    yield self._bookmark(since)
+                    mark = _next_bookmark(loop.time(), deadline)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left, max(mark - loop.time(), 0)))
         finally:
             objects.listeners.discard(changed.set)
+
+    def _bookmark(self, version: int) -> Json:
+        kind = {"kind": self.resource.kind, "apiVersion": self.resource.group_version}
+        return {"type": "BOOKMARK", "object": {**kind, "metadata": {"resourceVersion": str(version)}}}
 
     def _event(self, change: Change) -> Json | None:
         """The change as this watch sees it: what stops matching its selectors is gone for it."""

@@ -44,9 +44,13 @@ def _revision_label(pod: Json) -> str:
 
 def _record_revision(objects: Objects, stateful_set: Json, revision: str, now: float) -> None:
     namespace = stateful_set["metadata"]["namespace"]
-    if objects.find("controllerrevisions", namespace, revision) is None:
-        number = max((r["revision"] for r in objects.owned("controllerrevisions", stateful_set)), default=0) + 1
+    held = list(objects.owned("controllerrevisions", stateful_set))
+    newest = max((r["revision"] for r in held), default=0)
+    found = next((r for r in held if r["metadata"]["name"] == revision), None)
+    if found is None:
         meta = {"name": revision, "namespace": namespace, "ownerReferences": owner_reference(stateful_set),
                 "labels": stateful_set["spec"]["selector"]["matchLabels"]}  # fmt: skip
         template = {"spec": {"template": stateful_set["spec"]["template"]}}
-        objects.put("controllerrevisions", {"metadata": meta, "revision": number, "data": template}, now)
+        objects.put("controllerrevisions", {"metadata": meta, "revision": newest + 1, "data": template}, now)
+    elif found["revision"] < newest:  # a rollback takes the old one up again
+        objects.put("controllerrevisions", {**found, "revision": newest + 1}, now)

@@ -18,6 +18,7 @@ from sandbox.kubernetes.errors import (
     modified,
     not_found,
 )
+from sandbox.kubernetes.managers import signed
 from sandbox.kubernetes.objects import Objects
 from sandbox.kubernetes.resources import Json, Resource
 from sandbox.kubernetes.validation import problems
@@ -37,6 +38,7 @@ class Writer:
     objects: Objects
     now: float
     dry: bool = False
+    manager: str = "unknown"  # in whose name fields are changed
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """Raises: Refusal (404)."""
@@ -58,6 +60,7 @@ class Writer:
         meta["namespace"] = namespace
         wanted = {**_without_nulls(body), "status": {}}
         self._check(resource, name, wanted, None)
+        wanted = signed(None, wanted, self.manager, self.now)
         return wanted if self.dry else self.objects.put(resource.plural, wanted, self.now)
 
     def patch(self, resource: Resource, namespace: str, name: str, kind: str, body: Any) -> Json:
@@ -81,7 +84,9 @@ class Writer:
             raise bad_request("the name of the object does not match the name on the URL")
         kept = {k: meta[k] for k in ("name", "namespace", "uid", "creationTimestamp", "resourceVersion", "generation")
                 if k in meta}  # fmt: skip
-        wanted = {**after, "metadata": {**own, **kept}}
+        if "managedFields" in meta:  # whatever was sent: it is the server's to write
+            kept["managedFields"] = meta["managedFields"]
+        wanted = signed(before, {**after, "metadata": {**own, **kept}}, self.manager, self.now)
         if "status" in before:
             wanted["status"] = before["status"]
         self._check(resource, name, wanted, before)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,47 @@ class Lost(Exception):
         self.sent = sent  # False when it is certain that nothing was
 
 
+class Stream:
+    """An answer that goes on: its lines as they come."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], response: Any) -> None:
+        self.status, self.headers, self._response = status, headers, response
+        self._closed = False
+
+    def lines(self) -> Iterator[bytes]:
+        """Whole lines, without their ends. Raises: Lost when it breaks off without having been closed."""
+        from urllib3 import exceptions as urllib3
+
+        rest = b""
+        try:
+            for chunk in self._response.stream(65_536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from filter(None, lines)
+        except urllib3.ReadTimeoutError as error:
+            if not self._closed:
+                raise Lost("slow") from error
+        except (urllib3.HTTPError, OSError, ValueError) as error:  # ValueError: closed by another thread
+            if not self._closed:
+                raise Lost("broke off") from error
+        finally:
+            self._response.close()
+
+    def body(self) -> bytes:
+        """All of it at once; for refusals, which are short."""
+        from urllib3 import exceptions as urllib3
+
+        try:
+            return bytes(self._response.data)
+        except (urllib3.HTTPError, OSError) as error:
+            raise Lost("broke off") from error
+
+    def close(self) -> None:
+        """End it from another thread: whoever reads `lines` comes back."""
+        self._closed = True
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # it has ended already
+            self._response.shutdown()
+
+
 class Connection:
     """Safe to use from many threads."""
 
@@ -55,21 +97,42 @@ class Connection:
 
         Raises: Unreachable when nothing was sent; Lost when there is no whole answer.
         """
+        kind = {"Content-Type": "application/json"} if body else {}
+        sent = {"Accept": "application/json", "Accept-Encoding": "gzip"} | kind | dict(headers or {})
+        if fresh:
+            self._client.rest_client.pool_manager.clear()
+        with self._told():
+            answer = self._call(method, path, query, body, sent, timeout_s)
+            return Answer(answer.status, answer.headers, answer.read())
+
+    def stream(self, path: str, query: Mapping[str, str | int], timeout_s: float) -> Stream:
+        """One GET whose answer goes on; `timeout_s` is the longest silence in it.
+
+        Raises: Unreachable when nothing was sent; Lost when no answer began.
+        """
+        with self._told():
+            answer = self._call("GET", path, query, None, {"Accept": "application/json"}, timeout_s)
+            return Stream(answer.status, answer.headers, answer.response)
+
+    def _call(
+        self, method: str, path: str, query: Mapping[str, str | int], body: object, headers: dict[str, str],
+        timeout_s: float,
+    ) -> Any:  # fmt: skip
+        method, url, sent, content, _ = self._client.param_serialize(
+            method, path, query_params=list(query.items()), body=body, header_params=headers,
+            auth_settings=["BearerToken"],
+        )  # fmt: skip
+        return self._client.call_api(method, url, sent, content, _request_timeout=(CONNECT_S, timeout_s))
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the client raises, in our words."""
         from kubernetes.client.exceptions import ApiException
         from kubernetes.config import ConfigException
         from urllib3 import exceptions as urllib3
 
-        kind = {"Content-Type": "application/json"} if body else {}
-        if fresh:
-            self._client.rest_client.pool_manager.clear()
         try:
-            method, url, sent, content, _ = self._client.param_serialize(
-                method, path, query_params=list(query.items()), body=body,
-                header_params={"Accept": "application/json", "Accept-Encoding": "gzip"} | kind | dict(headers or {}),
-                auth_settings=["BearerToken"],
-            )  # fmt: skip
-            answer: Any = self._client.call_api(method, url, sent, content, _request_timeout=(CONNECT_S, timeout_s))
-            return Answer(answer.status, answer.headers, answer.read())
+            yield
         except urllib3.ProtocolError as error:
             raise Lost("broke off") from error
         except (urllib3.ConnectTimeoutError, urllib3.NewConnectionError, urllib3.ProxyError) as error:

@@ -42,6 +42,14 @@ class Target:
         return f"{self.sub + ' of ' if self.sub else ''}{self.resource} {where}"
 
 
+def check_watch(path: str) -> Target:
+    """What following `path` reads, if it is a list that may be read. Raises: ToolError."""
+    target = check(path, {})
+    if target.name is not None or _OBJECT.fullmatch(path) is None:
+        raise ToolError(str(target), "only lists are followed")
+    return target
+
+
 def check(path: str, query: dict[str, str | int]) -> Target:
     """What `path` reads, if it may be read.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Absent, Forbidden, SreError, ToolError, Unreachable
+from core.errors import Absent, Expired, Forbidden, SreError, ToolError, Unreachable
 from core.settings import Settings
-from workers.adapters.kube_connection import Answer, Connection, Lost, seconds
+from workers.adapters.kube_connection import Answer, Connection, Lost, Stream, seconds
 from workers.adapters.kubeconfig import load, read_context, write_context
-from workers.adapters.kubepaths import Target, check
+from workers.adapters.kubepaths import Target, check, check_watch
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PAGE = 500  # what kubectl asks for at once
 READ_S = 8.0  # an API server that takes longer for a page of 500 is itself part of the trouble
 MAX_LOG_BYTES = 256 * 1024
+WATCH_GRACE_S = 10.0  # beyond a watch's own end, for the server to end it
 _RESTARTS = 3  # of a list whose continue token expired
 _MAX_WAIT_S = 1.0  # the longest Retry-After that is waited for, once
 _ACCOUNT = re.compile(r'User "([\w@.:/-]{1,200})" cannot')
@@ -43,6 +44,29 @@ def open_as_operator(settings: Settings, name: str | None = None) -> KubernetesC
 
 class _Expired(Exception):
     """410 Gone: the list's continue token is too old."""
+
+
+class KubernetesWatch:
+    """Implements workers.ports.Watch."""
+
+    def __init__(self, cluster: KubernetesCluster, path: str, since: str, timeout_s: int) -> None:
+        self._cluster, self._path, self._since, self._timeout_s = cluster, path, since, timeout_s
+        self._stream: Stream | None = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        if not self._closed:
+            yield from self._cluster.follow(self._path, self._since, self._timeout_s, self._hold)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._stream:
+            self._stream.close()
+
+    def _hold(self, stream: Stream) -> None:
+        self._stream = stream
+        if self._closed:  # closed while it connected
+            stream.close()
 
 
 class KubernetesCluster:
@@ -101,6 +125,40 @@ class KubernetesCluster:
             query["previous"] = "true"
         target = check(path, query)
         return self._read(path, query, target).decode("utf-8", "replace")
+
+    def watch(self, path: str, *, since: str, timeout_s: int) -> KubernetesWatch:
+        """Implements workers.ports.Watched. Connects with the first step of the iteration."""
+        return KubernetesWatch(self, path, since, timeout_s)
+
+    def follow(self, path: str, since: str, timeout_s: int, hold: Callable[[Stream], None]) -> Iterator[dict[str, Any]]:
+        """The events of a watch; `hold` is given what closes it."""
+        target = check_watch(path)
+        query: dict[str, str | int] = {
+            "watch": "true", "resourceVersion": since, "timeoutSeconds": timeout_s, "allowWatchBookmarks": "true",
+        }  # fmt: skip
+        try:
+            stream = self._connection.stream(path, query, timeout_s + WATCH_GRACE_S)
+            hold(stream)
+            if stream.status == 410:
+                raise Expired(str(target), "the changes since then are no longer kept (410)")
+            if stream.status != 200:
+                raise self._refusal(Answer(stream.status, stream.headers, stream.body()), target)
+            for line in stream.lines():
+                event = self._object(target, line)
+                if event.get("type") == "ERROR":
+                    raise self._ended(event.get("object") or {}, target)
+                if (event.get("object") or {}).get("kind") == "Secret":
+                    raise ToolError("secrets", "never read here")
+                yield event
+        except Lost as error:
+            raise self._unanswered(error, target) from error
+
+    def _ended(self, status: dict[str, Any], target: Target) -> ToolError:
+        """Why the server ends a watch whose answer had begun."""
+        code = int(status.get("code") or 500)
+        if code == 410:
+            return Expired(str(target), "the changes since then are no longer kept (410)")
+        return ToolError(str(target), f"the API server ended the watch ({code})")
 
     def may(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
         """Whether these credentials allow it: the API's own answer, which anybody may ask for and changes nothing.

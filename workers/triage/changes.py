@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from core.observation import Change, FieldChange
 from workers.ports import Cluster
 from workers.triage.differences import differences
 from workers.triage.draft import Place, Source
-from workers.triage.objects import Obj, annotations_of, condition, created_at, moment, spec_of, template_of
+from workers.triage.objects import (
+    Obj,
+    annotations_of,
+    condition,
+    created_at,
+    moment,
+    namespace_of,
+    spec_of,
+    template_of,
+)
 from workers.triage.snapshot import Snapshot
 
 RECENT = timedelta(hours=24)
@@ -27,6 +37,12 @@ class Revision(NamedTuple):
     created: datetime | None
     template: Obj
     replicas: str | None
+    notes: Mapping[str, str] = MappingProxyType({})  # annotations
+
+
+def is_taken_up_again(before: Revision | None, after: Revision) -> bool:
+    """Whether a revision is an older one under a new number, as after a rollback."""
+    return bool(before and before.created and after.created and after.created < before.created)
 
 
 def has_revisions(owner: str) -> bool:
@@ -44,14 +60,21 @@ def rollouts(snap: Snapshot, cluster: Cluster, place: Place) -> list[tuple[Chang
     workload = snap.find(_RESOURCES[kind], namespace, name)
     if workload is None:
         return []
+    revisions, query = revisions_of(workload, kind, cluster)
+    changes = list(_changes(place, workload, revisions, snap.now))[-MOST:]
+    return [(change, Source(query, partial(describe, change))) for change in reversed(changes)]
+
+
+def revisions_of(workload: Obj, kind: str, cluster: Cluster) -> tuple[list[Revision], str]:
+    """The revisions that are kept of a workload, oldest first, and the read that shows them.
+
+    Raises: ToolError, Unreachable.
+    """
     resource = "replicasets" if kind == "Deployment" else "controllerrevisions"
-    path = f"/apis/apps/v1/namespaces/{namespace}/{resource}"
+    path = f"/apis/apps/v1/namespaces/{namespace_of(workload)}/{resource}"
     selector = _selector(workload)
     held = cluster.items(path, labelSelector=selector) if selector else iter(())
-    revisions = sorted(_revisions(held, workload, kind), key=lambda r: r.number)
-    changes = list(_changes(place, workload, revisions, snap.now))[-MOST:]
-    query = f"{path}?labelSelector={selector}"
-    return [(change, Source(query, partial(describe, change))) for change in reversed(changes)]
+    return sorted(_revisions(held, workload, kind), key=lambda r: r.number), f"{path}?labelSelector={selector}"
 
 
 def describe(change: Change) -> str:
@@ -83,7 +106,8 @@ def _revisions(held: Iterator[Obj], workload: Obj, kind: str) -> Iterator[Revisi
         else:
             number, template = str(obj.get("revision") or 0), template_of(obj.get("data") or {})
         if number.isdigit():
-            yield Revision(int(number), created_at(obj), template, annotations_of(obj).get(_DESIRED))
+            notes = annotations_of(obj)
+            yield Revision(int(number), created_at(obj), template, notes.get(_DESIRED), notes)
 
 
 def _changes(place: Place, workload: Obj, revisions: list[Revision], now: datetime) -> Iterator[Change]:
