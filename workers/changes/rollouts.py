@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from core.change_events import ChangeEvent
@@ -17,6 +17,7 @@ from workers.triage.objects import Obj, condition, containers_of, labels_of, mom
 
 RESTARTED = "annotation kubectl.kubernetes.io/restartedAt"
 MOST_FIELDS = 20
+AGAIN = timedelta(seconds=3)  # a new revision is made after the template is written, not so long before
 _SHOWN = 4  # fields in a title
 
 
@@ -39,7 +40,7 @@ def rollouts(
             continue
         is_last = revision is revisions[-1]
         back = is_taken_up_again(before, revision)
-        at = _at(workload, before, revision, back=back, is_last=is_last)
+        at = _at(workload, before, revision, place.since, back=back, is_last=is_last)
         if at is None and is_last and after is not None:  # it was since it was last seen; better told late than not
             at = place.now
         if at is None or (after is None and since and at < since):
@@ -106,18 +107,20 @@ def _title(
     return f"back to {version}: {what}" if back else what
 
 
-def _at(workload: Obj, before: Revision | None, revision: Revision, *, back: bool, is_last: bool) -> datetime | None:
-    """When it was rolled out. A revision that was taken up again does not say; then whoever wrote the template does,
-    unless that was an earlier change, or the progress of the rollout. None when nothing tells."""
-    if not back:
-        return revision.created
+def _at(
+    workload: Obj, before: Revision | None, revision: Revision, since: datetime | None, *, back: bool, is_last: bool
+) -> datetime | None:
+    """When it was rolled out. A revision that was taken up again does not say, neither by a rollback nor by a release
+    that is tried once more; then whoever wrote the template does, or the progress of the rollout. None when nothing
+    tells."""
     if not is_last:
-        return None
+        return None if back else revision.created
     written = who.hand_on(workload, "spec", "template").at
-    progress = moment(condition(workload, "Progressing").get("lastUpdateTime"))
-    if written and not (before and before.created and written < before.created):
+    made = revision.created if not back else before.created if before else None
+    fresh = not back and since is not None and made is not None and made >= since
+    if written and made and not fresh and written - made >= (timedelta(0) if back else AGAIN):
         return written
-    return progress
+    return moment(condition(workload, "Progressing").get("lastUpdateTime")) if back else revision.created
 
 
 def _hand(workload: Obj, is_last: bool, ours: bool) -> str:

@@ -167,6 +167,14 @@ def test_a_template_that_returns_to_an_older_revision_is_a_rollback() -> None:
     assert event.at == NOON + timedelta(minutes=5)
 
 
+def test_a_release_that_is_tried_once_more_is_a_deploy_of_now() -> None:
+    desk = Desk()
+    desk.see(workload(revision=3))
+    desk.objects = [replica_set(3, "1.8.3", -9000), replica_set(4, "1.8.4", -50)]
+    [event] = desk.see(workload("1.8.4", revision=4, meta={"managedFields": hand("argocd", -1, "spec", "template")}))
+    assert (event.kind, event.at) == ("deploy", NOON - timedelta(minutes=1))
+
+
 def test_what_the_bot_did_is_told_as_its_own_and_what_a_person_does_next_is_not() -> None:
     desk = Desk()
     desk.see(workload())
