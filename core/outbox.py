@@ -140,11 +140,12 @@ class Messages(Table[Message]):
         redis.call('ZADD', ARGV[7] .. ARGV[4], ARGV[5], ARGV[6])
         redis.call('SADD', KEYS[2], ARGV[4])
     end
+    if ARGV[8] ~= '0' then redis.call('EXPIRE', KEYS[1], ARGV[8]) end
     return 1
     """
 
-    def __init__(self, client: redis.Redis, now: Callable[[], datetime]) -> None:
-        super().__init__(client, "message", Message.model_validate_json)
+    def __init__(self, client: redis.Redis, now: Callable[[], datetime], keep_s: int | None) -> None:
+        super().__init__(client, "message", Message.model_validate_json, keep_s)
         self._now = now
 
     def save(self, key: str, value: Message) -> Message:
@@ -158,6 +159,7 @@ class Messages(Table[Message]):
         lane = stored.channel if waits else ""
         args: list[str | int] = [
             value.version, stored.version, stored.model_dump_json(), lane, stored.seq, key, PREFIX + "lane:",
+            self.keep_s or 0,
         ]  # fmt: skip
         if not self._script(keys=[self._prefix + key, PREFIX + "lanes"], args=args):
             raise Conflict(f"{key} changed since it was read.")
@@ -167,9 +169,9 @@ class Messages(Table[Message]):
 class Outbox:
     """Every message that should exist in Slack, by key, as it should read now; by channel, those that do not yet."""
 
-    def __init__(self, client: redis.Redis, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, client: redis.Redis, now: Callable[[], datetime] = utc_now, keep_s: int | None = None) -> None:
         self._redis = client
-        self._table = Messages(client, now)
+        self._table = Messages(client, now, keep_s)
 
     def get(self, key: str) -> Message:
         """Raises: NotFound."""

@@ -83,7 +83,8 @@ def open_records(
         firings=Firings(client), facts=Facts(client), tallies=Tallies(client), duty=Duty(client),
         toil=Toil(client), anomalies=Anomalies(client), baselines=Baselines(client),
         investigations=Investigations(client, keep_s),
-        requests=Requests(client), outbox=Outbox(client, now), switches=Switches(client), outcomes=Outcomes(client),
+        requests=Requests(client), outbox=Outbox(client, now, keep_s), switches=Switches(client),
+        outcomes=Outcomes(client),
         remediations=Remediations(client, keep_s), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
         homes=Homes(client), queues=Queues(client), now=now,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from datetime import timedelta
 from core.change_events import ChangeEvent
 from core.incident import Incident
 from core.intake import open_incident
+from core.outbox import Message, View
 from core.records import Records, open_records
 from core.retention import retain
 from core.settings import Retention, Settings
@@ -23,6 +24,7 @@ def incident_at(records: Records, at_days_ago: float) -> Incident:
 def test_an_incident_forgets_itself_with_all_that_it_leaves_but_the_ledger(records: Records) -> None:
     ended = incident_at(records, 0)
     records.incidents.bind_thread("C1", "1.0", ended.id)
+    records.outbox.put(Message(key=f"{ended.id}/card", channel="C1", view=View(text="It is over.")))
     left = [key.decode() for key in records.redis.scan_iter("*") if ended.id in key.decode()]
     kept = {key for key in left if records.redis.ttl(key) == -1}
     assert f"sre:incident:{ended.id}" in left
