@@ -8,6 +8,7 @@ from collections import defaultdict
 from core.errors import SreError
 from core.log import get_logger
 from core.reconciling import reconcile
+from core.silences import note_silences
 from core.whereabouts import Seen
 from workers.learning import learn
 from workers.ports import Cluster
@@ -31,6 +32,7 @@ def look_around(world: World) -> None:
     learn(world)
     if world.outside.alerts is not None:
         reconcile(world.outside.alerts.every(), records)
+        note_silences(records.redis, world.outside.alerts.silences())
 
 
 def seen_in(cluster: Cluster) -> Seen:

@@ -13,6 +13,7 @@ from core.incident import Alert
 from core.model import Model, Moment
 from core.outbox import Message, Task, View
 from core.page import Choice, OnCall, Page, Person
+from core.silences import Silenced
 from workers.runbook import Runbook
 
 
@@ -100,6 +101,10 @@ class Rule:
 
     expression: str
     labels: dict[str, str]  # that it gives its alerts; values may be templates
+    for_s: float = 0.0
+    keep_firing_for_s: float = 0.0
+    group: str = ""
+    file: str = ""
 
 
 class Metrics(Protocol):
@@ -128,6 +133,10 @@ class Alerts(Protocol):
     def firing(self) -> tuple[Alert, ...]: ...
     def every(self) -> tuple[Alert, ...]:
         """Also those that are silenced, and say so."""
+        ...
+
+    def silences(self) -> tuple[Silenced, ...]:
+        """Those that are on."""
         ...
 
     def link(self, alert: Alert) -> str: ...

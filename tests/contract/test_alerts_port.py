@@ -79,6 +79,10 @@ def test_firing_alerts_are_read_and_silenced_or_ended_ones_are_not(url: str) -> 
     while len(found := adapter.firing()) != 1:
         assert time.monotonic() < deadline, found
 
+    (silenced,) = adapter.silences()
+    assert (silenced.of, silenced.by, silenced.why) == ("Muted", "t", "t")
+    assert abs(silenced.ends_at - until) < timedelta(seconds=1)
+
     (alert,) = found
     ours = {"fingerprint", "received", "changes", "first_at", "last_at", "group", "listed", "silenced"}
     assert {k: v for k, v in alert.model_dump().items() if k not in ours} == {

@@ -18,6 +18,7 @@ from core.diagnosis import IncidentHit, RunbookHit
 from core.errors import Absent, ConfigError
 from core.incident import Alert
 from core.settings import Config
+from core.silences import Silenced
 from sandbox.catalogue import CLUSTER, catalogue
 from sandbox.faults import BAD_DEPLOY
 from sandbox.kubernetes.resources import Json
@@ -230,6 +231,9 @@ class HostileAlerts:
 
     def every(self) -> tuple[Alert, ...]:
         return self._alerts
+
+    def silences(self) -> tuple[Silenced, ...]:
+        return ()
 
     def link(self, alert: Alert) -> str:
         return f"http://alertmanager.shop.test/#/alerts?filter={alert.fingerprint}"

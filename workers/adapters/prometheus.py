@@ -56,8 +56,8 @@ class Prometheus:
         what = "the alert rules"
         data = self._data("/api/v1/rules", {"type": "alert"}, what)
         try:
-            found = (rule for group in data["groups"] for rule in group["rules"] if rule["name"] == alert_name)
-            return tuple(Rule(str(rule["query"]), dict(rule.get("labels") or {})) for rule in found)
+            held = ((group, rule) for group in data["groups"] for rule in group["rules"] if rule["name"] == alert_name)
+            return tuple(_rule(group, rule) for group, rule in held)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _unexpected(what) from error
 
@@ -89,6 +89,14 @@ class Prometheus:
             return tuple(series for series in found if series.points)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _unexpected(query) from error
+
+
+def _rule(group: dict[str, Any], rule: dict[str, Any]) -> Rule:
+    return Rule(
+        str(rule["query"]), dict(rule.get("labels") or {}), for_s=float(rule.get("duration") or 0),
+        keep_firing_for_s=float(rule.get("keepFiringFor") or 0), group=str(group.get("name") or ""),
+        file=str(group.get("file") or ""),
+    )  # fmt: skip
 
 
 def _points(pairs: list[tuple[float, str]]) -> tuple[tuple[float, float], ...]:
