@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-SIZE_IN, DPI = (8.0, 4.0), 200  # 800 × 400 points at twice the pixels
-COLOURS = 48  # of the palette: enough for smooth letters in four hues, a fifth of the bytes
-# Okabe and Ito's palette, which people with any kind of colour blindness can tell apart.
-LINE, BAD, GOOD = "#0072B2", "#D55E00", "#00795A"
-INK, PALE, GROUND = "#1F2933", "#5F6B76", "#FFFFFF"
-_TITLE = 44  # characters that fit into its width
-_LARGE, _MEDIUM, _SMALL = 19, 15.5, 12.5  # points; a phone shows the picture at a quarter of its pixels
+from workers.charting import (
+    BAD,
+    GOOD,
+    GROUND,
+    INK,
+    LARGE,
+    LINE,
+    MEDIUM,
+    PALE,
+    SMALL,
+    TITLE,
+    canvas,
+    halo,
+    plain_axes,
+    png,
+)
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,7 @@ class Chart:
 
 def draw(chart: Chart, data_dir: Path) -> bytes:
     """The PNG. Uses no global state, so any thread may."""
-    # Where its font list is kept: the home may be read-only. It reads this once, when it is first imported.
-    os.environ.setdefault("MPLCONFIGDIR", str(data_dir / "matplotlib"))
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, facecolor=GROUND)
-    canvas = FigureCanvasAgg(figure)
+    figure, drawn = canvas(data_dir)
     axes: Any = figure.add_axes((0.115, 0.125, 0.845, 0.60), facecolor=GROUND)
     times = [_day(at) for at, _ in chart.points]
     values = [value for _, value in chart.points]
@@ -62,16 +63,16 @@ def draw(chart: Chart, data_dir: Path) -> bytes:
     axes.fill_between(times, values, color=LINE, alpha=0.10, linewidth=0, step=step)
     _labels(axes, chart, times, values)
     _marks(axes, chart, times)
-    figure.text(0.03, 0.935, chart.title[:_TITLE], fontsize=_LARGE, fontweight="bold", color=INK, va="center",
+    figure.text(0.03, 0.935, chart.title[:TITLE], fontsize=LARGE, fontweight="bold", color=INK, va="center",
                 parse_math=False)  # fmt: skip
-    figure.text(0.97, 0.935, _subtitle(chart), fontsize=_SMALL, color=PALE, va="center", ha="right")
-    return _png(canvas)
+    figure.text(0.97, 0.935, _subtitle(chart), fontsize=SMALL, color=PALE, va="center", ha="right")
+    return png(drawn)
 
 
 def _subtitle(chart: Chart) -> str:
     """As much of what the figures are as there is room for beside the title."""
     normal = f" · dotted: normal, {chart.write(chart.normal)}" if chart.normal is not None else ""
-    room = 1.6 * (_TITLE - len(chart.title))
+    room = 1.6 * (TITLE - len(chart.title))
     offered = (f"{chart.axis}{normal} · UTC", f"{chart.axis} · UTC")
     return next((text for text in offered if len(text) <= room), "UTC")
 
@@ -93,12 +94,7 @@ def _frame(axes: Any, chart: Chart, times: list[float], values: list[float]) -> 
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, chart)))
     axes.xaxis.set_major_locator(calendar.AutoDateLocator(minticks=3, maxticks=5, tz=UTC))
     axes.xaxis.set_major_formatter(calendar.DateFormatter(_clock(times), tz=UTC))
-    axes.tick_params(labelsize=_MEDIUM, colors=PALE, length=0, pad=7)
-    axes.grid(axis="y", color="#E3E7EB", linewidth=1.2)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#9AA5B1")
+    plain_axes(axes)
 
 
 def _clock(times: list[float]) -> str:
@@ -122,8 +118,8 @@ def _labels(axes: Any, chart: Chart, times: list[float], values: list[float]) ->
     for index, side in shown.items():
         axes.plot([times[index]], [values[index]], "o", markersize=9, color=LINE, clip_on=False, zorder=5)
         axes.annotate(chart.write(values[index]), (times[index], values[index]), xytext=(0, 12),
-                      textcoords="offset points", ha=side, fontsize=_LARGE, fontweight="bold", color=INK,
-                      path_effects=_halo(), annotation_clip=False, zorder=6)  # fmt: skip
+                      textcoords="offset points", ha=side, fontsize=LARGE, fontweight="bold", color=INK,
+                      path_effects=halo(), annotation_clip=False, zorder=6)  # fmt: skip
     if chart.normal is not None:
         axes.axhline(chart.normal, color=PALE, linewidth=1.6, linestyle=(0, (2, 3)))
 
@@ -141,22 +137,5 @@ def _marks(axes: Any, chart: Chart, times: list[float]) -> None:
         side, gap = ("right", -7) if place > 0.5 else ("left", 7)
         label = f"{mark.label} {mark.at.astimezone(UTC).strftime(_clock(times))}"
         axes.annotate(label, (place, 1.005 + 0.115 * row), xycoords="axes fraction", xytext=(gap, 0),
-                      textcoords="offset points", ha=side, va="bottom", fontsize=_MEDIUM, fontweight="bold",
-                      color=colour, annotation_clip=False, path_effects=_halo(), zorder=6)  # fmt: skip
-
-
-def _halo() -> list[Any]:
-    """Ground around letters, so that no line crosses them."""
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=6, foreground=GROUND)]
-
-
-def _png(canvas: Any) -> bytes:
-    from PIL import Image
-
-    canvas.draw()
-    image = Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1)
-    out = io.BytesIO()
-    image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()
+                      textcoords="offset points", ha=side, va="bottom", fontsize=MEDIUM, fontweight="bold",
+                      color=colour, annotation_clip=False, path_effects=halo(), zorder=6)  # fmt: skip

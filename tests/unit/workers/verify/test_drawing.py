@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from workers.verify.drawing import BAD, GOOD, LINE, Chart, Mark, draw
+from workers.charting import BAD, GOOD, LINE
+from workers.verify.drawing import Chart, Mark, draw
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 ROLLOUT, REPAIR = START + timedelta(minutes=11), START + timedelta(minutes=17)
