@@ -26,6 +26,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("explain", "<what> [question]", "I look, read only; a service, pod, alert or INC-n", INCIDENT),
     Row("incident", "<service> <what is wrong>", "opens it, posts its card, investigates", INCIDENT),
     Row("runbooks", "<words>", "the runbooks nearest to some words", INCIDENT),
+    Row("digest", "[24h, 7d, mon or a day]", "what changed, what broke, what got noisy", MORNING),
     Row("metrics", "[30d] [service]", "how long things take, pages, autonomy, noise, cost", MORNING),
     Row("shadow", "[90d] [service]", "what I would have done, and whether people did it", MORNING),
     Row("toil", "[30m what you did]", "notes work by hand; alone, this week's", MORNING),

@@ -15,6 +15,8 @@ from blocks.approval import APPROVE, DETAILS, REJECT
 from blocks.card import OPEN_THREAD
 from blocks.command import INCIDENT_MENU, ORDER, reply_blocks, told_form
 from blocks.diagnosis import FEEDBACK_RIGHT, FEEDBACK_WRONG
+from blocks.digest import POST_DIGEST as POST_DIGEST_HERE
+from blocks.digest import SHOW_RULE
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.forms import REJECT_MODAL
 from blocks.grouping import MERGE_MODAL, MORE, SPLIT
@@ -26,6 +28,7 @@ from bot.answering import Answering, Body, Place, place_of
 from bot.approvals import on_approve, on_details, on_reject, on_rejected
 from bot.buttons import evidence_page, on_feedback
 from bot.commanding import ask_what_fixed_it, on_choice, on_form, on_incident_menu, on_order
+from bot.digesting import on_post, on_rule
 from bot.grouping import on_merge, on_more, on_split
 from bot.home import listen_to_home
 from bot.measuring import on_export
@@ -70,6 +73,7 @@ def build_app(records: Records, answering: Answering) -> App:
     _listen_to_orders(app, records, answering)
     _listen_to_paging(app, records, answering)
     _listen_to_figures(app, records, answering)
+    _listen_to_digests(app, records, answering)
     _listen_to_cards(app, records, answering)
     app.error(answering.apologise)
     return app
@@ -245,6 +249,22 @@ def _listen_to_figures(app: App, records: Records, answering: Answering) -> None
             answering.say(found, place_in(body))
         else:
             ack(response_action="errors", errors=found)
+
+
+def _listen_to_digests(app: App, records: Records, answering: Answering) -> None:
+    """The buttons of a digest."""
+
+    @app.action(POST_DIGEST_HERE)
+    def post(ack: Ack, body: Body) -> None:
+        view = on_post(body, place_of(body), records)
+        ack()
+        answering.say(view, place_of(body))
+
+    @app.action(re.compile(rf"{SHOW_RULE}:"))
+    def rule(ack: Ack, body: Body) -> None:
+        found = on_rule(body, records)
+        ack()
+        answering.show(found, body["trigger_id"], place_of(body))
 
 
 def _listen_to_cards(app: App, records: Records, answering: Answering) -> None:

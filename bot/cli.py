@@ -29,6 +29,7 @@ COMMANDS: dict[str, _Entry] = {
     "runbooks": _Entry("workers.commands.runbooks:runbooks", "Index and search the memory."),
     "policy": _Entry("bot.commands.policy:policy", "What the limits say of an action and its facts."),
     "ledger": _Entry("bot.commands.ledger:ledger", "Verify, show and export the black box."),
+    "digest": _Entry("workers.commands.digest:digest", "What changed, what broke, what got noisy."),
     "metrics": _Entry("bot.commands.metrics:metrics", "How long incidents take, pages, autonomy, noise and cost."),
     "eval": _Entry("workers.commands.evaluate:evaluate", "Score the bot on recorded cases of your own."),
 }

@@ -11,6 +11,7 @@ from uuid import uuid4
 from blocks.replies import COMMANDS, help_view, opened_view, reply
 from blocks.status import replay_view, status_view
 from bot.control import mode, pause, resume
+from bot.digesting import digest
 from bot.measuring import metrics, shadow
 from bot.membership import GroupsOf
 from bot.toiling import toil
@@ -123,6 +124,10 @@ def _runbooks(rest: str, command: Command, records: Records) -> View:
     return reply("I am looking through the runbooks; the answer comes here, to you alone")
 
 
+def _digest(rest: str, command: Command, records: Records) -> View:
+    return digest(rest, command.user, command.team, command.channel, command.response_url, records)
+
+
 def _saved(kind: Literal["explain", "verify", "runbooks"], text: str, command: Command, records: Records) -> Request:
     request = Request(
         id=uuid4().hex, kind=kind, text=text, user=command.user, team=command.team, channel=command.channel,
@@ -146,7 +151,7 @@ def _toil(rest: str, command: Command, records: Records) -> View:
 
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
     "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "runbooks": _runbooks,
-    "metrics": _metrics, "shadow": _shadow, "toil": _toil, "help": _help,
+    "digest": _digest, "metrics": _metrics, "shadow": _shadow, "toil": _toil, "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
 if {*_HANDLERS, *CONTROLS} != {row.name for row in COMMANDS}:

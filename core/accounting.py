@@ -81,7 +81,7 @@ def facts_of(incident: Incident, records: Records) -> IncidentFacts:
         tokens=sum(int(each.get("input_tokens") or 0) + int(each.get("output_tokens") or 0) for each in usage),
         cost_usd=round(sum(float(each.get("cost_usd") or 0) for each in usage), 6),
         approvals=tuple(_approval(rem) for rem in remediations if rem.asked_at),
-        pages=tuple(_pages(incident, changes)), shadow=_shadow(incident, remediations, records, ended),
+        pages=tuple(pages_of(incident, changes)), shadow=_shadow(incident, remediations, records, ended),
         alert_types=tuple(sorted({alert.name for alert in incident.alerts}))[:_MOST_TYPES],
     )  # fmt: skip
 
@@ -164,7 +164,7 @@ def _place(rem: Remediation) -> str:
     return f"{namespace}/{rem.proposal.target}" if namespace else rem.proposal.target
 
 
-def _pages(incident: Incident, changes: Sequence[Change]) -> list[PageFact]:
+def pages_of(incident: Incident, changes: Sequence[Change]) -> list[PageFact]:
     """Whom PagerDuty called, as often as it did; what has low urgency calls nobody."""
     low = {page.number for page in incident.pages if page.urgency == "low"}
     return [

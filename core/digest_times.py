@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from core.digest_settings import DigestTime
 from core.model import Model, Moment
@@ -28,6 +29,12 @@ def digest_times(records: Records) -> Mapping[str, DigestTime]:
 def set_digest_time(records: Records, channel: str, time: DigestTime | None) -> None:
     """Let this hold for a channel from now on, whatever the file says; None switches its digest off."""
     records.redis.hset(_SET, channel, _Set(time=time, at=records.now()).model_dump_json())
+
+
+def zone_of(records: Records, channel: str) -> ZoneInfo:
+    """The zone of a channel's digest, else of the first that there is, else UTC."""
+    times = digest_times(records)
+    return (times.get(channel) or next(iter(times.values()), DigestTime())).tz
 
 
 def forget_digest_time(records: Records, channel: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -147,6 +147,27 @@ class Ledger:
     def _forget_numbers(self, key: str, through: int) -> None:
         held = [int(seq) for seq in self._redis.lrange(key, 0, -1)]
         self._redis.ltrim(key, sum(seq <= through for seq in held), -1)
+
+    def touched_by(self, is_meant: Callable[[str], object], incidents: Iterable[str]) -> set[str]:
+        """Those of these incidents in which an actor that is meant did anything."""
+        ids, begins = list(incidents), self.begins()
+        found: set[str] = set()
+        for first in range(0, len(ids), _PAGE):
+            page = ids[first : first + _PAGE]
+            pipe = self._redis.pipeline(transaction=False)
+            for incident in page:
+                pipe.lrange(f"{self._key}:{incident}", 0, -1)
+            held = [
+                (i, int(seq))
+                for i, seqs in zip(page, pipe.execute(), strict=True)
+                for seq in seqs
+                if int(seq) >= begins
+            ]
+            for _, seq in held:
+                pipe.lindex(self._key, seq - begins)
+            entries = zip(held, pipe.execute(), strict=True)
+            found |= {i for (i, _), raw in entries if raw and is_meant(str(json.loads(raw)["actor"]))}
+        return found
 
     def head(self) -> tuple[int, str]:
         """The number and hash of the last entry; (0, GENESIS) when empty."""

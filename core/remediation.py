@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import redis
@@ -210,6 +210,14 @@ class Remediations:
     def of_incident(self, incident_id: str) -> tuple[Remediation, ...]:
         """All of an incident, oldest first."""
         ids = [as_text(raw) for raw in self._redis.zrange(f"{PREFIX}remediations-of:{incident_id}", 0, -1)]
+        return tuple(self._table.find_many(ids))
+
+    def of_incidents(self, incident_ids: Iterable[str]) -> tuple[Remediation, ...]:
+        """All of these incidents, in two round trips."""
+        pipe = self._redis.pipeline(transaction=False)
+        for incident_id in incident_ids:
+            pipe.zrange(f"{PREFIX}remediations-of:{incident_id}", 0, -1)
+        ids = [as_text(raw) for held in pipe.execute() for raw in held]
         return tuple(self._table.find_many(ids))
 
     def active(self) -> tuple[Remediation, ...]:

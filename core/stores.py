@@ -19,6 +19,7 @@ from core.request import Request
 PREFIX = "sre:"
 KEEP_REQUESTS_S = 7 * 86_400
 _FORGOTTEN_AT_ONCE = 500
+_PAGE = 200
 
 
 class Versioned(Protocol):
@@ -189,6 +190,19 @@ class Incidents:
         """The open ones, newest first."""
         ids = self._redis.zrevrange(PREFIX + "incidents-open", 0, -1)
         return tuple(i for i in self._load(ids) if i.is_open)
+
+    def find_many(self, incident_ids: Iterable[str]) -> Iterator[Incident]:
+        """Those of these that are there, a page of them at a time."""
+        ids = list(incident_ids)
+        for first in range(0, len(ids), _PAGE):
+            yield from self._table.find_many(ids[first : first + _PAGE])
+
+    def touching(self, start: datetime, end: datetime) -> tuple[Incident, ...]:
+        """Those that were open at some time from `start` until before `end`, newest first."""
+        ended = self._redis.zrangebyscore(PREFIX + "incidents-ended", start.timestamp(), "+inf")
+        still = self._redis.zrange(PREFIX + "incidents-open", 0, -1)
+        found = (i for i in self.find_many(as_text(raw) for raw in {*ended, *still}) if i.opened_at < end)
+        return tuple(sorted(found, key=lambda i: (i.opened_at, i.id), reverse=True))
 
     def since(self, start: datetime) -> tuple[Incident, ...]:
         """Those opened since `start`, newest first."""

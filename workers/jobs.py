@@ -248,6 +248,31 @@ def show_homes() -> None:
         show(world.records, world.slack)
 
 
+def send_digests() -> None:
+    """Send the digests that are due. Safe to repeat, also at once."""
+    world = current()
+    from workers.digest.send import send_due
+
+    send_due(world)
+
+
+def make_digest(request_id: str) -> None:
+    """Tell whoever asked what changed, broke and got noisy."""
+    world = current()
+    from workers.digest.ask import answer as answer_digest
+
+    answer_digest(world.records.requests.get(request_id), world)
+
+
+def post_digest(request_id: str, by_id: str) -> None:
+    """Post a digest that somebody was told, once. Safe to repeat."""
+    world = current()
+    from workers.digest.ask import post_answer
+
+    requests = world.records.requests
+    post_answer(requests.get(request_id), requests.get(by_id), world)
+
+
 def remind() -> None:
     """Remind of updates that were promised and are due. Safe to repeat."""
     records = current().records

@@ -23,6 +23,7 @@ REMIND_EVERY_S = 30
 COUNT_EVERY_S = 30
 RETAIN_EVERY_S = 21_600
 LEARN_EVERY_S = 20  # each for two seconds at most
+DIGEST_EVERY_S = 30
 TOIL_EVERY_S = 600  # it is posted on Mondays
 SHOW_HOMES_EVERY_S = 60
 CERTIFICATES_EVERY_S = 3600
@@ -40,6 +41,7 @@ def keep_time(records: Records) -> None:
     clock.register(jobs.remind, "notify", interval=REMIND_EVERY_S)
     clock.register(jobs.retain, "notify", interval=RETAIN_EVERY_S)
     clock.register(jobs.count, "notify", interval=COUNT_EVERY_S)
+    clock.register(jobs.send_digests, "investigate", interval=DIGEST_EVERY_S)
     clock.register(jobs.sum_up_toil, "notify", interval=TOIL_EVERY_S)
     clock.register(jobs.scan, "investigate", interval=SCAN_EVERY_S)
     clock.register(jobs.learn_normals, "investigate", interval=LEARN_EVERY_S)
