@@ -78,6 +78,7 @@ class Incident(Model):
     merged_into: str | None = None
     looked_severity: Severity | None = None  # how bad it was when it was last looked at
     look_again: bool = False  # what joined since is worth another look, once one is due
+    unusual_since: Moment | None = None  # when the figure left its normal that the bot noticed by itself
     opened_by: str | None = None  # Slack user id
     opened_at: Moment
     resolved_at: Moment | None = None
@@ -95,8 +96,9 @@ class Incident(Model):
 
     @property
     def began_at(self) -> Moment:
-        """When the trouble began: with its first alert, at the latest when it was opened."""
-        return min((*(alert.starts_at for alert in self.alerts), self.opened_at))
+        """When the trouble began: with its first alert or what was noticed, at the latest when it was opened."""
+        noticed = [self.unusual_since] if self.unusual_since else []
+        return min((*(alert.starts_at for alert in self.alerts), *noticed, self.opened_at))
 
     @property
     def pagerduty(self) -> Page | None:

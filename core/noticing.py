@@ -36,6 +36,7 @@ def open_in_shadow(anomaly: Anomaly, title: str, records: Records) -> Incident:
                 service=anomaly.service if known else None, cluster=anomaly.cluster or None,
                 namespace=(known.namespace if known else namespace) or None,
                 environment=named.environment if named else None, source="anomaly", opened_at=records.now(),
+                unusual_since=anomaly.began,
                 channel=channel_of(records, anomaly.service if known else None), services=(anomaly.service,), groups=0,
                 investigation=records.investigations.new_id(),
             )

@@ -151,7 +151,8 @@ def _concluded(incident: Incident, inv: Investigation) -> Incident:
     if cause:
         headline = cause.statement if sure else f"Not sure yet; best guess: {cause.statement}"
     else:
-        headline = "Nothing is wrong here." if sure else "I do not know the cause; a person should look."
+        fine = "I find nothing that explains it." if incident.in_shadow else "Nothing is wrong here."
+        headline = fine if sure else "I do not know the cause; a person should look."
     waits: State = "waiting" if any(p.decision.verdict != "deny" for p in inv.plan or ()) else "open"
     return incident.model_copy(update={"headline": headline, "state": waits, "investigation": inv.id})
 
