@@ -7,7 +7,7 @@ approval that nobody can give any more. What still holds is posted as always.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from blocks.held_back import Ended, held_back_view
 from core.errors import NotFound
@@ -34,9 +34,8 @@ class HeldBack(Model):
 
 def fold(channel: str, waiting: Sequence[Message], records: Records) -> Sequence[Message]:
     """What is left to be shown of what waits, with the message that tells of the rest. Safe to repeat."""
-    away = records.switches.unreachable().get("Slack", records.now())
-    is_away = records.now() - away > LATE
-    outdated = [m for m in waiting if not m.ts and (is_away or is_late(m, records)) and out_of_date(m, records)]
+    away = _away_since(records) is not None
+    outdated = [m for m in waiting if not m.ts and (away or is_late(m, records)) and out_of_date(m, records)]
     held = _held(channel, records)
     told = records.outbox.find(held.key) if held else None
     if held and told and told.ts and held.until is None:
@@ -78,6 +77,12 @@ def incident_of(message: Message, records: Records) -> Incident | None:
     return records.incidents.find(card.incident) if card and card.incident else None
 
 
+def _away_since(records: Records) -> datetime | None:
+    """Since when Slack does not answer, if for long; that it asks to wait for a moment is its pace."""
+    since = records.switches.unreachable().get("Slack")
+    return since if since and records.now() - since > LATE else None
+
+
 def _held(channel: str, records: Records) -> HeldBack | None:
     raw = records.switches.find(f"held-back:{channel}")
     return HeldBack.model_validate_json(raw) if raw else None
@@ -90,7 +95,7 @@ def _keep(channel: str, held: HeldBack, records: Records) -> HeldBack:
 
 def _with(held: HeldBack, outdated: Sequence[Message], records: Records) -> HeldBack:
     since = min([held.since, *(m.waiting_since for m in outdated if m.waiting_since)])
-    down = records.switches.unreachable().get("Slack")
+    down = _away_since(records)
     return held.model_copy(
         update={
             "since": min(since, down) if down else since,

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.parts import as_text
+from blocks.status import status_view
 from core.diagnosis import Investigation, Subject
 from core.incident import Incident
 from core.outbox import Message, View
@@ -131,6 +132,8 @@ def test_an_hour_without_slack_is_told_in_one_message_and_what_holds_is_posted(n
     assert records.outbox.count_waiting() >= 6 * 7
     assert read_status(records).queued["Slack"] == records.outbox.count_waiting()
     assert list(read_status(records).unreachable) == ["Slack"]
+    said_of_it = f"cannot reach Slack since 12:02 UTC ({records.outbox.count_waiting()} updates queued)"
+    assert said_of_it in "\n".join(as_text(block) for block in status_view(read_status(records), night.now).blocks)
     night.catches_up()
 
     posts = night.posted()

@@ -96,6 +96,7 @@ def test_at_two_thirds_of_its_life_those_who_were_not_asked_are_mentioned_once(r
     message = records.outbox.get("INV-3/escalation-1")
     assert says(records, message.key).startswith("<@U0LI> Somebody has to decide: roll checkout back to revision 17;")
     assert (message.channel, message.under, message.version) == ("C0SRE", "INC-42/card", 1)
+    assert (message.urgent, records.outbox.get(CARD).urgent) == (True, True)
     assert records.remediations.get("ACT-7").escalated_at == NOON + timedelta(minutes=10)
     assert events(records) == ["approval.escalated"]
     assert "Needs one of S0ONCALL or U0LI" in says(records, CARD)
