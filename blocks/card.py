@@ -73,6 +73,8 @@ def _acts(incident: Incident, paging: Paging) -> Iterator[Part]:
     if incident.in_shadow:
         yield order_button("nothing", incident.id)
     yield card_order(incident)
+    if not incident.is_open:
+        yield order_button("postmortem", incident.id)
     yield from pages[1:][-1:]  # with three, Resolve is behind More: nobody ends what nobody has yet
     first = [("catch_up", LABELS["catch_up"])]
     yield more_menu(incident, first, menu_choices(incident, paging) if incident.is_open else ())

@@ -47,6 +47,7 @@ LABELS: dict[str, str] = {
     "severity": "Severity", "update": "Status update", "mark": "Note this message on the timeline",
     "catch_up": "Catch me up", "similar": "Similar incidents", "room": "Make a channel of its own",
     "resolve": "Resolve", "fixed": "Something else fixed it", "reopen": "Reopen", "nothing": "Nothing was wrong",
+    "postmortem": "Post-mortem draft",
 }  # fmt: skip
 KNOWN_CHARS, IMPACT_CHARS, REASON_CHARS, FIX_CHARS = 500, 300, 200, 300
 _MOST_NAMED = 3
@@ -109,7 +110,7 @@ def menu_modal(
         rows = [[*noting, "severity", "update"], lead]
         rows += [["catch_up", "similar", *([] if command.room else ["room"])], ["resolve"]]
     else:
-        rows = [[*noting, "catch_up", "similar"], ["fixed", "reopen"]]
+        rows = [[*noting, "catch_up", "similar"], ["fixed", "postmortem", "reopen"]]
     lines: list[Line] = [[bold(f"{incident.id} · {incident.title}", 250)]]
     if about:
         lines.append([text(f"The message: {clean(about, 200)}", 220)])

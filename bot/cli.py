@@ -31,6 +31,7 @@ COMMANDS: dict[str, _Entry] = {
     "ledger": _Entry("bot.commands.ledger:ledger", "Verify, show and export the black box."),
     "digest": _Entry("workers.commands.digest:digest", "What changed, what broke, what got noisy."),
     "metrics": _Entry("bot.commands.metrics:metrics", "How long incidents take, pages, autonomy, noise and cost."),
+    "postmortem": _Entry("workers.commands.postmortem:postmortem", "A draft from ledger, thread and metrics, printed."),
     "eval": _Entry("workers.commands.evaluate:evaluate", "Score the bot on recorded cases of your own."),
 }
 

@@ -31,6 +31,7 @@ from bot.answering import Body, Place
 from bot.grouping import on_more
 from bot.orders import Who
 from bot.paging import on_page_button
+from bot.postmortem import draft_postmortem
 from bot.words import of_message
 from core.errors import NotFound
 from core.incident import Incident, Severity
@@ -47,6 +48,7 @@ _OF_OPEN_ONES = {"take", "hand_over", "join", "update", "severity", "resolve"}
 _AT_ONCE: dict[str, Callable[[str, Who, Records], View]] = {
     "join": orders.join, "leave": orders.leave, "room": orders.ask_for_room, "reopen": orders.reopen,
     "nothing": orders.nothing_wrong,
+    "postmortem": draft_postmortem,
 }  # fmt: skip
 _GONE = "That incident is gone."
 _ELSEWHERE = {ALERTS: "Alerts", MERGE: "Merge", LOOK_AGAIN: "Investigate again"}

@@ -14,6 +14,7 @@ from bot.control import mode, pause, resume
 from bot.digesting import digest
 from bot.measuring import metrics, shadow
 from bot.membership import GroupsOf
+from bot.postmortem import ask_for_postmortem
 from bot.toiling import toil
 from bot.words import LONGEST, nearest, plain
 from core.intake import open_incident
@@ -149,9 +150,14 @@ def _toil(rest: str, command: Command, records: Records) -> View:
     return toil(rest, command.user, records)
 
 
+def _postmortem(rest: str, command: Command, records: Records) -> View:
+    return ask_for_postmortem(rest, command.user, command.channel, records, response_url=command.response_url)
+
+
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
     "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "runbooks": _runbooks,
-    "digest": _digest, "metrics": _metrics, "shadow": _shadow, "toil": _toil, "help": _help,
+    "digest": _digest, "metrics": _metrics, "shadow": _shadow, "toil": _toil, "postmortem": _postmortem,
+    "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}
 if {*_HANDLERS, *CONTROLS} != {row.name for row in COMMANDS}:

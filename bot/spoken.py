@@ -15,6 +15,7 @@ from bot import orders
 from bot.answering import Place
 from bot.commanding import Absent, catch_up, incident_at, similar
 from bot.orders import Who
+from bot.postmortem import draft_postmortem
 from core.incident import Incident, Severity
 from core.outbox import View
 from core.records import Records
@@ -33,9 +34,10 @@ _ORDERS: tuple[tuple[str, str], ...] = (  # what is typed, and the order; the lo
     (r"fixed(?: by)?\b[:,]?\s*(?P<rest>.+)", "fixed"),
     (r"reopen$", "reopen"),
     (r"(?:responders|who)$", "who"),
+    (r"(?:draft (?:a |the )?)?post-?mortem(?: draft)?$", "postmortem"),
 )
 _WORDS = ("severity", "take command", "hand over", "update", "catch me up", "join", "leave", "channel", "similar",
-          "resolve", "fixed", "reopen")  # fmt: skip
+          "resolve", "fixed", "reopen", "postmortem")  # fmt: skip
 _ALIKE = 0.8  # "resolvd" is an order gone wrong, "why" is not
 _SHORT = 4  # words; what is longer is a question
 _PERSON = re.compile(r"<@([UW][A-Z0-9]{2,20})(?:\|[^<>]*)?>")
@@ -77,7 +79,16 @@ def _meant(words: str, held: Incident) -> View | None:
 def _order(
     name: str, rest: str, named: list[str], held: Incident, who: Who, place: Place, records: Records, absent: Absent
 ) -> View:
-    if not held.is_open and name not in ("catch_up", "similar", "fixed", "reopen", "who", "leave", "room"):
+    if not held.is_open and name not in (
+        "catch_up",
+        "similar",
+        "fixed",
+        "reopen",
+        "who",
+        "leave",
+        "room",
+        "postmortem",
+    ):
         return reply(f"{held.id} is over, so nothing was done; say @sre reopen first if it is not.")
     match name:
         case "severity":
@@ -99,7 +110,8 @@ def _order(
             return _fixed(name, rest, held, who, records)
         case "who":
             return _who_is_here(held)
-    at_once = {"join": orders.join, "leave": orders.leave, "room": orders.ask_for_room, "reopen": orders.reopen}
+    at_once = {"join": orders.join, "leave": orders.leave, "room": orders.ask_for_room, "reopen": orders.reopen,
+               "postmortem": draft_postmortem}  # fmt: skip
     return at_once[name](held.id, who, records)
 
 

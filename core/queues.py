@@ -47,6 +47,7 @@ EXPORT_METRICS = "workers.jobs.export_metrics"  # (request id): the incidents of
 SUM_UP_TOIL = "workers.jobs.sum_up_toil"  # (): the week's toil, on Mondays
 SHOW_HOMES = "workers.jobs.show_homes"  # (): Home tabs that were opened lately, as they should read now
 READ_CERTIFICATES = "workers.jobs.read_certificates"  # (): which ones end soon
+DRAFT_POSTMORTEM = "workers.jobs.draft_postmortem"  # (request id): a postmortem's draft into its incident's thread
 PROBE = "workers.jobs.probe"  # (): which dependencies answer
 
 TIMEOUT_S: dict[QueueName, int] = {"investigate": 600, "remediate": 900, "notify": 60}

@@ -21,6 +21,7 @@ from core.ledger import Ledger
 from core.model import utc_now
 from core.outbox import Outbox
 from core.pages import Pages
+from core.postmortem import Postmortems
 from core.queues import Queues
 from core.redis import connect
 from core.remediation import Remediations
@@ -57,6 +58,7 @@ class Records:
     outcomes: Outcomes
     remediations: Remediations
     pages: Pages
+    postmortems: Postmortems
     ledger: Ledger
     homes: Homes
     queues: Queues
@@ -85,6 +87,7 @@ def open_records(
         investigations=Investigations(client, keep_s),
         requests=Requests(client), outbox=Outbox(client, now, keep_s), switches=Switches(client),
         outcomes=Outcomes(client),
-        remediations=Remediations(client, keep_s), pages=Pages(client), ledger=Ledger(client, settings.secrets()),
+        remediations=Remediations(client, keep_s), pages=Pages(client),
+        postmortems=Postmortems(client, keep_s), ledger=Ledger(client, settings.secrets()),
         homes=Homes(client), queues=Queues(client), now=now,
     )  # fmt: skip

@@ -16,7 +16,7 @@ class Request(Model):
     """A command, a mention or a shortcut. `text` is foreign."""
 
     id: str
-    kind: Literal["explain", "mention", "shortcut", "verify", "similar", "runbooks", "export", "digest"]
+    kind: Literal["explain", "mention", "shortcut", "verify", "similar", "runbooks", "export", "digest", "postmortem"]
     text: str
     user: str
     team: str | None = None

@@ -273,6 +273,14 @@ def post_digest(request_id: str, by_id: str) -> None:
     post_answer(requests.get(request_id), requests.get(by_id), world)
 
 
+def draft_postmortem(request_id: str) -> None:
+    """Draft a postmortem and put it into its incident's thread. Safe to repeat."""
+    world = current()
+    from workers.postmortem.deliver import deliver as deliver_draft
+
+    deliver_draft(world.records.requests.get(request_id), world)
+
+
 def remind() -> None:
     """Remind of updates that were promised and are due. Safe to repeat."""
     records = current().records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -234,6 +234,18 @@ class Said:
     key: str = ""  # of our outbox, when it is ours
 
 
+class Spoken(Model):
+    """What a person said in a thread."""
+
+    user: str
+    ts: str
+    text: str  # Slack's markup; foreign
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(float(self.ts), UTC)
+
+
 class Slack(Protocol):
     """What the notifier needs of Slack. Raises Transient (with Slack's own delay), Unclear when a post may or may not
     have happened, and Refused with Slack's error code."""
@@ -282,6 +294,27 @@ class Slack(Protocol):
 
     def said(self, channel: str, ts: str) -> Said | None:
         """What a message says; None when it is gone."""
+        ...
+
+    def thread(self, channel: str, ts: str, most: int) -> tuple[tuple[Spoken, ...], bool]:
+        """What people said in a thread, oldest first, at most so many; whether that is all. No bot's messages.
+        Needs `channels:history`, or `groups:history` in a private channel."""
+        ...
+
+    def name_of(self, user: str) -> str | None:
+        """What somebody is called (needs `users:read`)."""
+        ...
+
+    def create_canvas(self, title: str, markdown: str) -> str:
+        """A new canvas, which nobody sees yet; its id (needs `canvases:write`)."""
+        ...
+
+    def share_canvas(self, canvas: str, channel: str) -> str:
+        """Let everybody in a channel read and edit a canvas; its address (needs `canvases:write`)."""
+        ...
+
+    def share_file(self, name: str, title: str, content: str, channel: str, thread_ts: str) -> str:
+        """Put a text file into a thread; its address, "" when Slack gives none (needs `files:write`)."""
         ...
 
 

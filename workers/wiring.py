@@ -28,7 +28,7 @@ def open_outside(settings: Settings) -> Outside:
 
         return open_cluster(settings, name)
 
-    metrics = cache(partial(_metrics, settings))
+    metrics = cache(partial(open_metrics, settings))
     alerts = Alertmanager(settings.alertmanager_url) if settings.alertmanager_url else None
     reasoner: Reasoner = RunbookReasoner(settings.config, memory.runbooks)
     if settings.anthropic_api_key:
@@ -73,13 +73,13 @@ def open_operator(settings: Settings) -> Operator:
 
     url = settings.alertmanager_url
     return Operator(
-        settings=settings, cluster=cluster, writer=writer, metrics=cache(partial(_metrics, settings)),
+        settings=settings, cluster=cluster, writer=writer, metrics=cache(partial(open_metrics, settings)),
         alerts=Alertmanager(url) if url else None, silences=AlertmanagerSilences(url) if url else None,
         releases=releases,
     )  # fmt: skip
 
 
-def _metrics(settings: Settings, name: str | None) -> Metrics | None:
+def open_metrics(settings: Settings, name: str | None) -> Metrics | None:
     from workers.adapters.prometheus import Prometheus
 
     known = settings.config.clusters.get(name) if name else None

@@ -221,6 +221,19 @@ class Message:
 
 
 @dataclass
+class Canvas:
+    """A canvas: its markdown as it reads now, and who may do what with it."""
+
+    id: str
+    title: str
+    markdown: str
+    owner: str
+    channels: dict[str, str] = field(default_factory=dict)  # id to "read" or "write"
+    users: dict[str, str] = field(default_factory=dict)
+    edited_by: str = ""  # the person who changed it last
+
+
+@dataclass
 class View:
     """A modal or an App Home, as the person has it before them."""
 

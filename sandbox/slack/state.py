@@ -8,7 +8,7 @@ import uuid
 from sandbox.slack.blocks import interactive_elements
 from sandbox.slack.clock import Clock
 from sandbox.slack.feed import Feed
-from sandbox.slack.model import BOT_USER_ID, Breach, ChangeKind, Channel, Group, Json, Message, User, View
+from sandbox.slack.model import BOT_USER_ID, Breach, Canvas, ChangeKind, Channel, Group, Json, Message, User, View
 
 MARIA, JONAS, LI = "U0MARIA", "U0JONAS", "U0LI"
 SRE, SHOP, GENERAL = "C0SRE", "C0SHOP", "C0GENERAL"
@@ -57,6 +57,8 @@ class Workspace:
         self.files: dict[str, Json] = {}
         self.pins: dict[str, list[str]] = {}  # channel id: ts of messages
         self.bookmarks: dict[str, list[Json]] = {}
+        self.canvases: dict[str, Canvas] = {}
+        self.canvases_off = ""  # the error that a workspace without canvases answers, such as "free_team_not_allowed"
         self.uploads: dict[str, bytes] = {}  # by file id
         self.threads: dict[tuple[str, str], Json] = {}  # channel, thread_ts: status, title, prompts, session
         self.breaches: list[Breach] = []

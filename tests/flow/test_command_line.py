@@ -15,6 +15,7 @@ from bot import cli
 from core.incident import Incident
 from core.records import Records
 from tests.conftest import NOON
+from tests.unit.workers.postmortem.night import happened, resolved
 
 
 class Ran(NamedTuple):
@@ -134,3 +135,27 @@ def test_a_folder_without_cases_is_said(run: Run, tmp_path: Path) -> None:
     ran = run("eval", str(tmp_path))
     assert ran.status == 2
     assert "holds no case.yaml" in ran.err
+
+
+def test_a_postmortem_is_printed_as_markdown_as_json_and_into_a_file(
+    run: Run, records: Records, tmp_path: Path
+) -> None:
+    happened(records)
+    resolved(records)
+    shown = run("postmortem", "inc-42")
+    assert shown.status == 0
+    assert shown.out.startswith("# Postmortem of INC-42: checkout answers 5xx\n\n**Draft, nobody has confirmed this.**")
+    assert "Not read: the thread (no SLACK_BOT_TOKEN); metrics of the whole incident (no Prometheus)." in shown.out
+    answer = json.loads(run("postmortem", "INC-42", "--json").out)
+    assert (answer["incident"], answer["writer"], answer["still_open"]) == ("INC-42", "assembled", False)
+    assert all(sentence["cites"] for section in answer["sections"] for sentence in section["sentences"])
+    into = tmp_path / "draft.md"
+    assert run("postmortem", "42", "-o", str(into)).out == ""
+    assert into.read_text() == shown.out
+
+
+def test_a_postmortem_of_nothing_is_2(run: Run) -> None:
+    failed = run("postmortem", "INC-9")
+    assert (failed.status, failed.err) == (
+        2, "sre-bot: There is no INC-9; sre-bot status lists the incidents of the last day.\n",
+    )  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Conflict, Refused, Transient
 from core.outbox import Message, Task, View
 from core.settings import Settings
-from workers.ports import Said
+from workers.ports import Said, Spoken
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -18,6 +19,7 @@ METADATA_EVENT = "sre_bot_message"  # every member can read metadata: the key is
 TIMEOUT_S = 10
 _CLOCKS = timedelta(minutes=10)  # how far Slack's and ours may differ
 _LOOK_BACK = 100  # messages read when asking whether an unclear post arrived
+_THREAD_PAGE = 200
 _BUSY = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 
 
@@ -201,6 +203,50 @@ class SlackAdapter:
                 return Said(str(raw.get("text") or ""), str(raw.get("user") or ""), raw.get("thread_ts") or ts,
                             str(payload.get("key") or ""))  # fmt: skip
         return None
+
+    def thread(self, channel: str, ts: str, most: int) -> tuple[tuple[Spoken, ...], bool]:
+        found: list[Spoken] = []
+        read, cursor = 0, ""
+        while read < 2 * most:  # the bot's own are among them
+            page = _call(
+                partial(
+                    self._web.conversations_replies, channel=channel, ts=ts, limit=_THREAD_PAGE, cursor=cursor or None
+                )
+            )
+            messages = page.get("messages", [])
+            read += len(messages)
+            found += [
+                Spoken(user=str(raw["user"]), ts=str(raw["ts"]), text=str(raw.get("text") or ""))
+                for raw in messages
+                if raw.get("user") and not raw.get("bot_id") and raw.get("subtype") in (None, "file_share")
+            ]
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor or len(found) > most:
+                break
+        return tuple(found[:most]), not cursor and len(found) <= most
+
+    def name_of(self, user: str) -> str | None:
+        found = _call(lambda: self._web.users_info(user=user))["user"]
+        profile = found.get("profile") or {}
+        return profile.get("display_name") or found.get("name") or profile.get("real_name") or None
+
+    def create_canvas(self, title: str, markdown: str) -> str:
+        content = {"type": "markdown", "markdown": markdown}
+        return str(_call(lambda: self._web.canvases_create(title=title, document_content=content))["canvas_id"])
+
+    def share_canvas(self, canvas: str, channel: str) -> str:
+        _call(lambda: self._web.canvases_access_set(canvas_id=canvas, access_level="write", channel_ids=[channel]))
+        me = _call(self._web.auth_test)
+        return f"{str(me['url']).rstrip('/')}/docs/{me['team_id']}/{canvas}"
+
+    def share_file(self, name: str, title: str, content: str, channel: str, thread_ts: str) -> str:
+        answer = _call(
+            lambda: self._web.files_upload_v2(
+                filename=name, title=title, content=content, channel=channel, thread_ts=thread_ts,
+                request_file_info=False,
+            )
+        )  # fmt: skip
+        return str((answer["files"][0] or {}).get("permalink") or "")
 
 
 def _metadata(message: Message) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from sandbox.slack.args import Args
 from sandbox.slack.limits import FREE, POST, TIER_2, TIER_3, TIER_4, Rate
-from sandbox.slack.methods import chat, conversations, directory, files, marks, streams, views
+from sandbox.slack.methods import canvases, chat, conversations, directory, files, marks, streams, views
 from sandbox.slack.methods.api import Api
 from sandbox.slack.model import Json
 
@@ -70,6 +70,8 @@ METHODS: dict[str, Method] = {
     "bookmarks.add": Method(marks.bookmarks_add, TIER_2, ("bookmarks:write",)),
     "files.getUploadURLExternal": Method(files.get_upload_url, TIER_4, ("files:write",)),
     "files.completeUploadExternal": Method(files.complete_upload, TIER_4, ("files:write",)),
+    "canvases.create": Method(canvases.create, TIER_2, ("canvases:write",)),
+    "canvases.access.set": Method(canvases.set_access, TIER_3, ("canvases:write",)),
     "assistant.threads.setStatus": Method(marks.set_status, Rate(600), _ASSIST),
     "assistant.threads.setTitle": Method(marks.set_title, TIER_4, _ASSIST),
     "assistant.threads.setSuggestedPrompts": Method(marks.set_suggested_prompts, TIER_4, _ASSIST),
