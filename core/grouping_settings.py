@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -108,9 +109,18 @@ class Heartbeat(Model):
     silent_s: int = Field(default=600, ge=10, le=604_800)
 
 
+def _own_name(name: str) -> str:
+    """The name of a team's rule, checked: it is told in threads, beside those that are built in. Raises: ValueError."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,60}", name):
+        raise ValueError(f"a rule is named with small letters, digits, - and _, and {name!r} is not")
+    if name in Rules.model_fields or name in ("same_alert", "merged", "split"):
+        raise ValueError(f"{name!r} is built in; choose another name")
+    return name
+
+
 class Grouping(Model):
     rules: Rules = Rules()
-    labels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")], SameLabels] = {}
+    labels: dict[Annotated[str, AfterValidator(_own_name)], SameLabels] = {}
     oldest_s: int = Field(default=3600, ge=1, le=604_800)  # nothing joins an incident that was opened longer ago
     ongoing_s: int = Field(default=86_400, ge=1, le=604_800)  # but alerts of a service that fires there until now
     gather_s: float = Field(default=1.0, ge=0, le=30)  # how long further alerts are waited for, before it is looked at
@@ -131,7 +141,12 @@ def zone(name: str) -> str:
 
 def _as_time(raw: object) -> object:
     """A time as YAML has it, or as people write it; its zone may be missing."""
-    return datetime.fromisoformat(raw.strip()) if isinstance(raw, str) else raw
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return datetime.fromisoformat(raw.strip())
+    except ValueError as error:
+        raise ValueError(f"{raw!r} is no time; write it as 2026-03-02 12:30") from error
 
 
 Written = Annotated[datetime, BeforeValidator(_as_time)]

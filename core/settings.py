@@ -220,8 +220,9 @@ def _validated(content: object, path: Path) -> Config:
         return Config.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        what = "is not a known key" if first["type"] == "extra_forbidden" else f"is wrong: {first['msg']}"
+        key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
+        said = first["msg"].removeprefix("Value error, ").rstrip(".")
+        what = "is not a known key" if first["type"] == "extra_forbidden" else f"is wrong: {said}"
         raise ConfigError(f"{path}: {key} {what}.") from error
 
 

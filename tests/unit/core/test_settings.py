@@ -57,6 +57,15 @@ def test_nothing_set_is_a_start_in_shadow_mode() -> None:
         ("channels: {digests: {C1: {timezone: Berlin}}}", "'Berlin' is no time zone; write it as Europe/Berlin"),
         ("channels: {digests: {C1: {services: [moon]}}}", "channels.digests.C1.services names 'moon'"),
         ("just words", "is wrong"),
+        ("grouping: {rules: {same_node: {within_s: 0}}}", "grouping.rules.same_node.within_s is wrong"),
+        ("grouping: {rules: {same_nod: {}}}", "grouping.rules.same_nod is not a known key"),
+        ("grouping: {labels: {tenant: {labels: []}}}", "grouping.labels.tenant.labels is wrong"),
+        (
+            "grouping: {labels: {One: {labels: [a]}}}",
+            "grouping.labels.One is wrong: a rule is named with small letters",
+        ),
+        ("grouping: {labels: {storm: {labels: [a]}}}", "grouping.labels.storm is wrong: 'storm' is built in"),
+        ("maintenance: [{cluster: x, from: noon, to: 2026-01-01}]", "maintenance.0.from is wrong: 'noon' is no time"),
     ],
 )
 def test_a_wrong_file_names_the_key(tmp_path: Path, content: str, says: str) -> None:
