@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from blocks.parts import (
     user,
 )
 from core.incident import Alert, Incident, Joined
+from core.labels import namespace_of, target_of
 from core.outbox import View
 
 MORE = "incident_more"  # the card's ⋯
@@ -38,6 +40,8 @@ _FEW = 8  # joins that are told one by one; of more, the first of each reason
 _OF_EACH = 3
 _MOST_SETS = 40  # in the modal, newest first
 _MOST_KINDS = 25  # of alerts, in a list
+_MOST_THINGS = 3  # named of each kind
+_MERGED = re.compile(r" \(was INC-\d+\)$")
 _RULES = {
     "same_service": "The same service", "same_node": "The same node", "same_deploy": "The same rollout",
     "neighbours": "Neighbours on the service map", "shared_dependency": "One thing that they all depend on",
@@ -86,32 +90,48 @@ def _many(joined: Iterable[Joined]) -> Iterator[Line]:
     for group in joined:
         by_rule.setdefault(group.rule, []).append(group)
     for rule, alike in sorted(by_rule.items(), key=lambda item: -len(item[1])):
-        shown = "; ".join(dict.fromkeys(group.why for group in alike[:_OF_EACH]))
-        more = f"; and {len(alike) - _OF_EACH} more" if len(alike) > _OF_EACH else ""
+        reasons = list(dict.fromkeys(_MERGED.sub("", group.why) for group in alike))
+        shown = "; ".join(reasons[:_OF_EACH])
+        more = f"; and {len(reasons) - _OF_EACH} more" if len(reasons) > _OF_EACH else ""
         yield [bold(f"{_RULES.get(rule, rule)} · {len(alike)}"), text(f": {shown}{more}", 500)]
 
 
 def alert_lines(alerts: Iterable[Alert], groups: Sequence[Joined], now: datetime) -> Iterator[Line]:
-    """Alerts by set and name: how many, how often sent, first and last seen, and why they are here."""
-    why = {group.id: group.why for group in groups}
-    kinds: dict[tuple[str, str], list[Alert]] = {}
-    for alert in alerts:
-        kinds.setdefault((alert.group, alert.name), []).append(alert)
-    ordered = sorted(kinds.items(), key=lambda item: (not _firing(item[1]), -len(item[1])))
-    for (group, name), alike in ordered[:_MOST_KINDS]:
-        joined = [text(f" · joined: {why[group]}", 200)] if why.get(group) else []
-        yield [*_kind(name, alike, now), *joined]
+    """Alerts by set and name: about what, how many, how often sent, first and last seen, and why they are here. Of many
+    sets, those that joined by one rule are told together."""
+    held = list(alerts)
+    sets = {group.id: group for group in groups}
+    kinds = _kinds(held, lambda alert: alert.group)
+    if len(kinds) > _MOST_KINDS:
+        kinds = _kinds(held, lambda alert: sets[alert.group].rule if alert.group in sets else "")
+    ordered = sorted(kinds.values(), key=lambda alike: (not _firing(alike), -len(alike), alike[0].name))
+    for alike in ordered[:_MOST_KINDS]:
+        reasons = {_MERGED.sub("", sets[a.group].why): None for a in alike if a.group in sets and sets[a.group].why}
+        joined = [text(f" · joined: {next(iter(reasons))}", 200)] if reasons else []
+        more = [text(f", and {counted(len(reasons) - 1, 'other reason')}")] if len(reasons) > 1 else []
+        yield [*_kind(alike, now), *joined, *more]
     if len(ordered) > _MOST_KINDS:
-        rest = sum(len(alike) for _, alike in ordered[_MOST_KINDS:])
+        rest = sum(len(alike) for alike in ordered[_MOST_KINDS:])
         yield [text(f"and {counted(rest, 'alert')} of {len(ordered) - _MOST_KINDS} other kinds")]
 
 
-def _kind(name: str, alike: list[Alert], now: datetime) -> Iterator[Part]:
+def _kinds(alerts: Iterable[Alert], part: Callable[[Alert], str]) -> dict[tuple[str, str], list[Alert]]:
+    found: dict[tuple[str, str], list[Alert]] = {}
+    for alert in sorted(alerts, key=lambda a: (a.starts_at, a.fingerprint)):
+        found.setdefault((part(alert), alert.name), []).append(alert)
+    return found
+
+
+def _kind(alike: list[Alert], now: datetime) -> Iterator[Part]:
     sent, firing, silenced = sum(a.received for a in alike), _firing(alike), sum(a.silenced for a in alike)
     said = [f" × {len(alike)}, {firing} firing" if len(alike) > 1 else ", firing" if firing else ", resolved"]
     said += [f", sent {sent} times"] if sent > len(alike) else []
     said += [f", {silenced} silenced"] if silenced else []
-    yield bold(name, 150)
+    yield bold(alike[0].name, 150)
+    things = list(dict.fromkeys(thing for alert in alike if (thing := _about(alert))))
+    if things:
+        more = f" and {len(things) - _MOST_THINGS} more" if len(things) > _MOST_THINGS else ""
+        yield text(f" of {', '.join(things[:_MOST_THINGS])}{more}", 300)
     yield text("".join(said))
     times = [at for a in alike for at in (a.first_at, a.last_at) if at]
     if times:
@@ -120,6 +140,15 @@ def _kind(name: str, alike: list[Alert], now: datetime) -> Iterator[Part]:
         if max(times) > min(times):
             yield text(" to ")
             yield clock(max(times), now, seconds=True)
+
+
+def _about(alert: Alert) -> str:
+    """What it is about, as "shop/checkout"; "" when its labels do not tell."""
+    labels = alert.labels
+    target = target_of(labels) or ""
+    name = target.partition("/")[2] or labels.get("service") or labels.get("instance") or ""
+    namespace = "" if target.startswith("Node/") else namespace_of(labels) or ""
+    return "/".join(part for part in (namespace, name) if part)[:100]
 
 
 def _firing(alerts: Iterable[Alert]) -> int:

@@ -27,10 +27,11 @@ def _workloads(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:
     names = seen.new.traces.keys() | {name for traces in near.values() for name in traces}
     alerts = sum(trace.alerts for traces in (seen.new.traces, *near.values()) for trace in traces.values())
     down = {i: gap for i, held in may.items() if (gap := _since_down(held, at)) <= rule.node_within_s}
-    if len(names) >= (rule.workloads_of_node if down else rule.workloads):
-        said = f"{len(names)} workloads began to fail within {rule.within_s} s"
+    least = rule.workloads_of_node if down else rule.workloads
+    if len(names) >= least:  # said of all alike: how many it is by now the card says
+        said = f"at least {least} workloads began to fail within {rule.within_s} s"
     elif len(names) > 1 and alerts >= rule.alerts:
-        said = f"{alerts} alerts began within {rule.within_s} s"
+        said = f"at least {rule.alerts} alerts began within {rule.within_s} s"
     else:
         return
     for incident, held in may.items():
@@ -49,7 +50,7 @@ def _nodes(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:
     down = {i: held for i, held in seen.open.items() if _since_down(held, at) <= rule.within_s}
     nodes = seen.new.down.union(*(held.down for held in down.values()))
     for incident, held in down.items() if len(nodes) >= rule.nodes else ():
-        why = f"{len(nodes)} nodes went down within {rule.within_s} s"
+        why = f"at least {rule.nodes} nodes went down within {rule.within_s} s"
         yield Match(incident, "storm", why, between(seen.new, held), is_storm=True)
     before = {
         i: c for i, c in may.items() if c.traces and not c.nodes and to_span(at, c.first, c.last) <= rule.node_within_s

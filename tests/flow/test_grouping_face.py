@@ -12,7 +12,8 @@ import pytest
 from blocks.card import card_view
 from blocks.grouping import MERGE_CHOICE, MORE, SPLIT, alerts_modal, joined_view
 from blocks.parts import as_text
-from core.incident import Joined
+from blocks.status import replay_view
+from core.incident import Alert, Joined
 from core.intake import receive_group, turn
 from core.merging import merge_locked
 from tests.conftest import NOON
@@ -99,7 +100,7 @@ def test_explain_lists_the_alerts_of_an_incident_and_why_they_joined(face: Face)
     outcome = face.slack.command("maria", "C0SRE", "/sre", "explain INC-1")
     said = as_text((outcome.body or {})["blocks"])
     assert "2 alerts, 2 firing" in said
-    assert "Slow, firing, sent 2 times · 12:00 UTC" in said
+    assert "Slow of shop/checkout, firing, sent 2 times · 12:00 UTC" in said
     assert "joined: also about checkout, 5 s apart" in said
 
 
@@ -115,3 +116,19 @@ def test_what_joined_is_one_message_however_much_it_is() -> None:
     assert len(view.blocks) == 3
     modal = alerts_modal(INCIDENT, groups, {str(n): 1 for n in range(500)})
     assert len(modal["blocks"]) <= 100
+
+
+def test_explain_tells_many_alerts_by_kind_and_what_they_are_about() -> None:
+    from tests.unit.blocks.test_views import INCIDENT
+
+    why = "at least 5 workloads began to fail within 60 s"
+    whys = {str(n): f"{why} (was INC-{n})" for n in range(40)}
+    groups = [Joined(id=n, key=n, title="x", at=NOON, rule="storm", why=said) for n, said in whys.items()]
+    alerts = [Alert(fingerprint=f"{n:02}", name="KubePodNotReady", status="firing", starts_at=NOON, group=str(n),
+                    labels={"namespace": f"team-{n:02}", "deployment": "web"}) for n in range(40)]  # fmt: skip
+    said = as_text([*replay_view(INCIDENT, (), NOON, alerts, groups).blocks])
+    assert (
+        f"KubePodNotReady of team-00/web, team-01/web, team-02/web and 37 more × 40, 40 firing · joined: {why}" in said
+    )
+    joined = as_text([*joined_view(INCIDENT, groups, NOON).blocks])
+    assert (f"Too much at once for chance · 40: {why}" in joined, joined.count(why)) == (True, 1)
