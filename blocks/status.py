@@ -34,17 +34,25 @@ from core.diagnosis import Action
 from core.incident import Alert, Incident, Joined
 from core.ledger import Entry
 from core.outbox import View
+from core.rolled import Rolled
 from core.status import Status
 
 _MOST_INCIDENTS = 10
 _MOST_ENTRIES = 25
 _MOST_UNUSUAL = 2
+_MOST_NAMED = 5
 
 
 def status_view(
-    status: Status, now: datetime, service: str | None = None, links: Mapping[str, str] | None = None
-) -> View:
-    """Where things stand. `links` leads from an incident's id to its card."""
+    status: Status, now: datetime, service: str | None = None, links: Mapping[str, str] | None = None,
+    most_alone: int | None = None,
+) -> View:  # fmt: skip
+    """Where things stand.
+
+    Args:
+        links: From an incident's id to its card.
+        most_alone: How many actions the bot may do by itself on one incident.
+    """
     hushed = [i for i in status.incidents if i.is_open and i.hushed_until]
     still_open = [i for i in status.incidents if i.is_open and not i.hushed_until]
     ended = [i for i in status.incidents if i.state == "resolved"]
@@ -66,8 +74,13 @@ def status_view(
         lines.append([bold("No normal to compare with "), text(status.unwatched, 300)])
     if status.counted:
         lines.append([bold("Alerts, last day "), text(_alerts(status.counted), 300)])
+    if status.firing:
+        where, which = firing_words(status.firing)
+        lines.append([bold(f"{where} "), text(which, 400)])
+    if status.deploys:
+        lines.append([bold("Deploys, last 6 h "), *_deploys(status.deploys, now)])
     lines += on_call_lines(status.on_call, now)
-    lines.append(list(_mode(status, now)))
+    lines.append(list(_mode(status, now, most_alone)))
     blocks: list[Block] = [rich(*lines[:1])]
     if still_open:
         blocks.append(bullets([_incident(i, now, links or {}) for i in still_open[:_MOST_INCIDENTS]]))
@@ -87,6 +100,35 @@ def _incident(incident: Incident, now: datetime, links: Mapping[str, str]) -> Li
     ]
 
 
+def firing_words(firing: Mapping[str, int]) -> tuple[str, str]:
+    """What fires where: ("Firing on 2 services", "checkout 3, batch 2")."""
+    named = {name: number for name, number in firing.items() if name}
+    shown = [f"{clean(name, 60)} {number:,}" for name, number in list(named.items())[:_MOST_NAMED]]
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    other = [f"naming no service {firing['']:,}"] if firing.get("") else []
+    return f"Firing on {counted(len(named), 'service')}" if named else "Firing", ", ".join(shown + other) + more
+
+
+def deploy_words(rolled: Rolled) -> tuple[str, str]:
+    """What stands before the time of a rollout, and after it: ("checkout 1.8.4", "broke")."""
+    name, version = clean(rolled.name, 60), clean(rolled.version, 40)
+    if rolled.how == "back":
+        return f"{name} back to {version or 'before'}", ""
+    if rolled.how in ("removed", "restarted"):
+        return f"{name} {rolled.how}", ""
+    return f"{name} {version}".strip(), rolled.how
+
+
+def _deploys(deploys: Sequence[Rolled], now: datetime) -> Iterator[Part]:
+    for index, each in enumerate(deploys[:_MOST_NAMED]):
+        before, after = deploy_words(each)
+        yield text(f"{', ' if index else ''}{before} (", 120)
+        yield clock(each.at, now)
+        yield text(f"{f', {after}' if after else ''})")
+    if len(deploys) > _MOST_NAMED:
+        yield text(f" and {len(deploys) - _MOST_NAMED} more")
+
+
 def _alerts(counts: Mapping[str, int]) -> str:
     """What became of every alert that came."""
     words = (
@@ -99,11 +141,14 @@ def _alerts(counts: Mapping[str, int]) -> str:
     return f"{', '.join(said) or 'none'} · {groups}"
 
 
-def _mode(status: Status, now: datetime) -> Iterator[Part]:
+def _mode(status: Status, now: datetime, most_alone: int | None) -> Iterator[Part]:
     yield bold("Mode ")
     yield text(status.mode + (", paused" if status.paused else ""), 60)
     if status.pause:
         yield from by_whom(status.pause, now)
+    if most_alone is not None:
+        for incident, used in list(status.own_actions.items())[:_MOST_NAMED]:
+            yield text(f" · {used} of {most_alone} actions used on {incident}", 100)
     for name, since in status.unreachable.items():
         yield text(f" · cannot reach {name} since ", 100)
         yield clock(since, now)

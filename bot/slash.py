@@ -23,6 +23,7 @@ from core.queues import ANSWER, CHECK_LEDGER, FIND_RUNBOOKS
 from core.records import Records
 from core.request import Request
 from core.status import read_status
+from policies.files import own_actions
 
 _LINKED = 10  # incidents whose cards are looked up for links
 _INCIDENT = re.compile(r"inc-(\d{1,9})\b", re.IGNORECASE)
@@ -72,7 +73,7 @@ def _status(rest: str, _command: Command, records: Records) -> View:
     still_open = [incident.id for incident in status.incidents if incident.is_open][:_LINKED]
     cards = records.outbox.find_many(f"{incident_id}/card" for incident_id in still_open)
     links = {str(card.incident): card.permalink for card in cards if card.permalink}
-    return status_view(status, records.now(), rest or None, links)
+    return status_view(status, records.now(), rest or None, links, own_actions())
 
 
 def _explain(rest: str, command: Command, records: Records) -> View:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from core.anomalies import Anomaly
 from core.baselines import Baseline
+from core.history import firing_now
 from core.incident import Incident
 from core.model import Model
 from core.page import OnCall
 from core.pause import Pause, pause_of
 from core.records import Records
+from core.rolled import Rolled, rolled_lately
+
+_MOST_BUDGETS = 5  # incidents whose actions are counted
 
 
 class Status(Model):
@@ -28,6 +33,9 @@ class Status(Model):
     queued: dict[str, int] = {}  # updates that wait for a dependency, by its name
     unusual: tuple[Anomaly, ...] = ()  # figures that are not as usual now, of which no incident tells
     unwatched: str = ""  # why some signals of the service that is asked about are not watched, a sentence
+    firing: dict[str, int] = {}  # alerts that fire now, by service, the most first
+    deploys: tuple[Rolled, ...] = ()  # of the last hours, newest first
+    own_actions: dict[str, int] = {}  # open incidents with proposals, to how many actions the bot did by itself
     counted: dict[str, int] = {}  # alerts of the last day, by what became of them; empty when a service is asked about
 
     def as_json(self) -> dict[str, object]:
@@ -42,6 +50,8 @@ class Status(Model):
             "mode": self.mode,
             "paused": self.paused,
             "unreachable": list(self.unreachable),
+            "firing": self.firing,
+            "deploys": [each.model_dump(mode="json") for each in self.deploys],
         }
 
 
@@ -63,8 +73,26 @@ def read_status(records: Records, service: str | None = None) -> Status:
         queued={"PagerDuty": records.pages.count_waiting(), "Slack": records.outbox.count_waiting()},
         unusual=tuple(a for a in records.anomalies.open() if a.fate != "false" and not _is_told(a, incidents, service)),
         unwatched=_unwatched(records.baselines.all(), service) if service else "",
+        firing=_firing(records, incidents) if any(i.how_many_fire for i in incidents if i.is_open) else {},
+        deploys=rolled_lately(records, now, service),
+        own_actions=_own_actions(records, incidents),
         counted=records.book.counted(day) if service is None else {},
     )
+
+
+def _firing(records: Records, incidents: tuple[Incident, ...]) -> dict[str, int]:
+    shown = {i.id for i in incidents if i.is_open}
+    counts = Counter(f.service.rpartition("/")[2] for f in firing_now(records) if f.incident in shown)
+    return dict(counts.most_common())
+
+
+def _own_actions(records: Records, incidents: tuple[Incident, ...]) -> dict[str, int]:
+    found = {}
+    for incident in [i for i in incidents if i.is_open and i.investigation][:_MOST_BUDGETS]:
+        held = records.remediations.of_incident(incident.id)
+        if held:
+            found[incident.id] = sum(r.alone and r.begun_at is not None for r in held)
+    return found
 
 
 def _is_told(anomaly: Anomaly, incidents: tuple[Incident, ...], service: str | None) -> bool:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,6 +105,12 @@ def _check_gathered(path: str, source: str, main: str) -> None:
         if not re.search(rf"^{found[1]} contains code if some code in {re.escape(name)}$", main, re.MULTILINE):
             line = source[: found.start()].count("\n") + 1
             raise ConfigError(f"policies/{path}:{line} is gathered by nobody; add {name} to policies/main.rego.")
+
+
+@cache
+def own_actions() -> int:
+    """How many actions the bot may do by itself on one incident."""
+    return int(_limits(HERE / "limits.yaml")["actions_per_incident"])
 
 
 def _limits(path: Path) -> dict[str, Any]:

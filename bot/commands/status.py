@@ -6,9 +6,12 @@ import json
 
 import click
 
+from blocks.status import deploy_words, firing_words
 from bot.commands.ledger import opened_records
 from core.incident import Incident
+from core.rolled import Rolled
 from core.status import read_status
+from policies.files import own_actions
 
 
 @click.command()
@@ -26,8 +29,19 @@ def status(service: str | None, as_json: bool) -> None:
                f"{', paused' if found.paused else ''}.")  # fmt: skip
     for incident in found.incidents:
         click.echo(_line(incident))
+    if found.firing:
+        click.echo(f"{': '.join(firing_words(found.firing))}.")
+    if found.deploys:
+        click.echo(f"Deploys, last 6 h: {', '.join(map(_deploy, found.deploys))}.")
+    for incident_id, used in found.own_actions.items():
+        click.echo(f"{used} of {own_actions()} actions used on {incident_id}.")
     for name, since in found.unreachable.items():
         click.echo(f"Cannot reach {name} since {since:%H:%M} UTC.")
+
+
+def _deploy(rolled: Rolled) -> str:
+    before, after = deploy_words(rolled)
+    return f"{before} ({rolled.at:%H:%M} UTC{f', {after}' if after else ''})"
 
 
 def _line(incident: Incident) -> str:

@@ -20,6 +20,7 @@ from core.incident import Alert, Incident
 from core.ledger import GENESIS, Entry
 from core.observation import Observation, Workload
 from core.outbox import Task, View
+from core.rolled import Rolled
 from core.status import Status
 from tests.unit.blocks.worlds import NOON, crash_loop
 
@@ -197,6 +198,24 @@ def test_status_leads_with_what_is_open() -> None:
         "• INC-42 checkout answers 7.4 % of requests with 5xx · SEV2 · waiting for a person (5 min)",
         "Resolved, last day INC-40 batch is late",
         "Mode assist · cannot reach PagerDuty since 12:00 UTC",
+    ]
+
+
+def test_status_tells_what_fires_what_was_rolled_out_and_what_is_left_of_the_budget() -> None:
+    def rolled(name: str, version: str, minutes: int, how: Any = "") -> Rolled:
+        return Rolled(name=name, version=version, at=NOON - timedelta(minutes=minutes), how=how)
+
+    status = Status(
+        incidents=(INCIDENT,), alerts_firing=6, mode="assist", paused=False, unreachable={},
+        firing={"checkout": 3, "batch": 2, "": 1}, own_actions={"INC-42": 0},
+        deploys=(rolled("checkout", "1.8.3", 1, "back"), rolled("checkout", "1.8.4", 9, "broke"),
+                 rolled("search", "9.2.1", 80), rolled("batch", "", 90, "restarted")),
+    )  # fmt: skip
+    assert lines(status_view(status, NOON, most_alone=3))[2:] == [
+        "Firing on 2 services checkout 3, batch 2, naming no service 1",
+        "Deploys, last 6 h checkout back to 1.8.3 (11:59 UTC), checkout 1.8.4 (11:51 UTC, broke), "
+        "search 9.2.1 (10:40 UTC), batch restarted (10:30 UTC)",
+        "Mode assist · 0 of 3 actions used on INC-42",
     ]
 
 
