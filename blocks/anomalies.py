@@ -22,10 +22,9 @@ def in_words(anomaly: Anomaly, now: datetime, zone: tzinfo = UTC) -> str:
     since = f"since {_when(anomaly.began, now, zone)}"
     head = f"{figure(anomaly.signal, clean(anomaly.service, 80), anomaly.worst)} {since}"
     said = f"{head}, normal for a {began:%A %H}:00 is {usual(anomaly)}"
-    if anomaly.ended is None:
-        return said
-    when = _when(anomaly.ended, now, zone)
-    return f"{said}; {'the new normal since' if anomaly.adapted else 'ended'} {when}"
+    if anomaly.ended:
+        said += f"; {'the new normal since' if anomaly.adapted else 'ended'} {_when(anomaly.ended, now, zone)}"
+    return f"{said} ({anomaly.incident}, in shadow)" if anomaly.incident else said
 
 
 def lines(anomalies: Iterable[Anomaly], now: datetime, zone: tzinfo = UTC) -> list[str]:
@@ -90,7 +89,7 @@ def worth(tally: Tally, weeks: int) -> str:
     """ "Of 14 anomalies in 4 weeks 9 came with an alert or incident, 3 marked false, 2 unconfirmed"; "" of none."""
     if not tally.total:
         return ""
-    parts = [f"{tally.confirmed} came with an alert or incident"]
+    parts = [f"{tally.confirmed or 'none'} came with an alert or incident"]
     if tally.lead_s:
         parts[0] += f" ({ago(timedelta(seconds=tally.lead_s))} before it, in the median)"
     parts += [f"{tally.false} marked false"] if tally.false else []

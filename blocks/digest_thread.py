@@ -44,6 +44,8 @@ def details(digest: Digest) -> Iterator[tuple[str, list[Line]]]:
         yield "Every incident", [[*broken_line(broke), text(f" · {broke.severity}")] for broke in digest.broke]
     if digest.noisy:
         yield "Every alert, the most noise first", [noisy_line(noisy) for noisy in digest.noisy]
+    if digest.noticed:
+        yield "Unusual for the hour of the week", [[text(said, 300)] for said in digest.noticed]
     if len(digest.watch) > MOST_WATCHED:
         yield (
             "To watch",

@@ -136,6 +136,7 @@ class Digest(Model):
     noisy: tuple[Noisy, ...] = ()  # the most noise first
     woken: tuple[Woken, ...] | None = None  # None: who was paged is not known here
     unusual: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()  # all of it, what such findings were worth, and what is watched
     watch: tuple[Watch, ...] = ()
     gaps: tuple[Gap, ...] = ()
     bars: tuple[Bar, ...] = ()

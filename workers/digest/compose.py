@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from blocks.anomalies import in_words
+from blocks.anomalies import coverage, lines, worth
 from blocks.verification import done_in_words
 from core.accounting import pages_of
-from core.anomalies import Anomaly
+from core.anomalies import tally
 from core.digest import Bar, Broke, Digest, Done, Woken
 from core.incident import Incident
 from core.incident_settings import Night
@@ -23,6 +23,7 @@ from workers.digest.watch import watch
 
 _ON_CALL_FRESH = timedelta(hours=1)
 _MOST_UNUSUAL = 3
+_JUDGED_WEEKS = 4
 _BAR_HOURS = ((50, 1), (100, 2), (220, 6), (800, 24))  # up to so many hours, bars of so many: at most 50 of them
 _HELD = {"worked": True, "undone": False, "unproven": False}
 
@@ -35,17 +36,19 @@ def compose(given: Material, rule_of: Rules, night: Night | None, *, paging: boo
         paging: Whether it would be known here that somebody was paged.
     """
     period = given.period
+    told = [i for i in given.incidents if not i.in_shadow]
     fired = [Fired(f.began, f.ended, f.incident in given.acted, 0, f.service) for f in given.firings]
     return Digest(
         start=period.start, end=period.end, timezone=period.timezone,
         services=None if period.services is None else tuple(sorted(period.services)),
         on_call=_on_call(given), known_since=given.known_since if given.known_since > period.start else None,
         deploys=deploys(given), other_changes=others(given),
-        broke=tuple(sorted((_broke(i, given) for i in given.incidents), key=lambda b: (b.severity, b.began_at))),
+        broke=tuple(sorted((_broke(i, given) for i in told), key=lambda b: (b.severity, b.began_at))),
         alerts=len(fired), noise=sum(map(is_noise, fired)), firing=sum(f.ended is None for f in fired),
         noisy=noisy(given.past, given.acted, period.start, period.end, rule_of, given.known_since),
         woken=tuple(_woken(given, night or Night())) if paging else None,
-        unusual=_unusual(given.anomalies, given), watch=watch(given), gaps=given.gaps, bars=bars(given),
+        unusual=tuple(_unusual(given)[:_MOST_UNUSUAL]), noticed=tuple(_noticed(given)),
+        watch=watch(given), gaps=given.gaps, bars=bars(given),
     )  # fmt: skip
 
 
@@ -110,10 +113,20 @@ def _woken(given: Material, night: Night) -> Iterator[Woken]:
             yield Woken(incident=incident.id, at=min(at_night), who=tuple(everybody))
 
 
-def _unusual(anomalies: tuple[Anomaly, ...], given: Material) -> tuple[str, ...]:
-    """The most unusual that nobody judged false and that no incident tells of anyway."""
-    zone = ZoneInfo(given.period.timezone)
-    told = {i.id for i in given.incidents}
-    worth = (a for a in anomalies if a.fate != "false" and a.by not in told)
-    most = sorted(worth, key=lambda a: -a.score)[:_MOST_UNUSUAL]
-    return tuple(in_words(a, given.period.end, zone) for a in most)
+def _unusual(given: Material) -> list[str]:
+    """What nobody judged false and no incident tells of anyway, the most unusual first."""
+    told = {name for i in given.incidents if not i.in_shadow for name in (i.id, i.service, *i.services)}
+    worth_it = (
+        a for a in given.anomalies
+        if a.fate != "false" and a.incident not in told and not (a.fate == "confirmed" and {a.by, a.service} & told)
+    )  # fmt: skip
+    return lines(worth_it, given.period.end, ZoneInfo(given.period.timezone))
+
+
+def _noticed(given: Material) -> Iterator[str]:
+    """All of that where it is more, what such findings were worth, and what is watched."""
+    unusual = _unusual(given)
+    yield from unusual if len(unusual) > _MOST_UNUSUAL else ()
+    yield from filter(None, (worth(tally(given.judged), _JUDGED_WEEKS),))
+    if said := coverage(given.watched):
+        yield f"The bot {said}"

@@ -9,6 +9,7 @@ from itertools import chain
 
 from core.acted import acted_on
 from core.anomalies import Anomaly
+from core.baselines import Baseline
 from core.change_events import ChangeEvent, Gap
 from core.digest_settings import DigestTime
 from core.firings import Firing
@@ -58,6 +59,8 @@ class Material:
     acted: frozenset[str]  # incidents of `past` on which somebody acted
     on_call: tuple[OnCall, ...]
     anomalies: tuple[Anomaly, ...]
+    judged: tuple[Anomaly, ...] = ()  # that began within four weeks: what such findings are worth
+    watched: tuple[Baseline, ...] = ()
     silences: tuple[Silenced, ...] = ()
 
 
@@ -115,4 +118,9 @@ def read(records: Records, period: Period) -> Material:
         anomalies=tuple(
             a for a in records.anomalies.between(period.start, period.end) if period.covers((a.service,))
         ),
+        judged=tuple(
+            a for a in records.anomalies.between(period.end - WEEKS, period.end)
+            if a.began >= period.end - WEEKS and period.covers((a.service,))
+        ),
+        watched=tuple(b for b in records.baselines.all() if period.covers((b.service,))),
     )  # fmt: skip
