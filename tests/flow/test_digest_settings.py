@@ -24,7 +24,7 @@ CONFIG = Config(channels=Channels(digests={"C0SRE": NINE}), approvers=Approvers(
 @pytest.fixture(params=["socket", "http"])
 def face(request: pytest.FixtureRequest, start: Starter) -> Iterator[Face]:
     face = start(request.param, config=CONFIG)
-    opens(face, MARIA, times=2)
+    opens(face, MARIA)
     yield face
     assert face.slack.server.breaches == []
 
@@ -168,7 +168,7 @@ def test_while_slack_cannot_say_where_the_bot_is_it_is_taken(face: Face) -> None
 
 
 def test_somebody_of_the_group_sees_the_same_at_once(face: Face) -> None:
-    opens(face, LI, times=2)
+    opens(face, LI)
     presses(face, EDIT_DIGEST, "C0SRE", LI)
     submits(face, LI, days=["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
     assert digest_times(face.records)["C0SRE"].days == "daily"
