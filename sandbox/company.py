@@ -64,7 +64,7 @@ class Company:
         pagerduty: bool = False,
         tenants: int = 0,
     ) -> None:
-        self.clock = Clock(speed)
+        self.clock, self.tenants = Clock(speed), tenants
         self.pagerduty = PagerDuty(self.clock) if pagerduty else None
         self.world = World(self.clock.now(), tenants)
         self.monitoring = Monitoring(self.world, (*RULES, *TENANT_RULES) if tenants else RULES)

@@ -54,8 +54,8 @@ class Processes:
             environment = self._environment | (self._operator if args == OPERATOR else {})
             with (self._folder / f"{name}.log").open("wb") as log:
                 self._children[name] = subprocess.Popen(
-                    [sys.executable, "-m", "bot.cli", *args], env=environment, stdout=log, stderr=log,
-                    stdin=subprocess.DEVNULL, start_new_session=True,  # a Ctrl-C is for us: we end them in order
+                    [sys.executable, "-m", "sandbox.tether", *args], env=environment, stdout=log, stderr=log,
+                    stdin=subprocess.PIPE, start_new_session=True,  # a Ctrl-C is for us: we end them in order
                 )  # fmt: skip
 
     async def missing(self) -> tuple[str, ...]:
@@ -100,6 +100,8 @@ class Processes:
         for child in self._children.values():
             child.kill()
             child.wait()
+            assert child.stdin
+            child.stdin.close()
 
     async def _serves(self) -> bool:
         if not self._serving:

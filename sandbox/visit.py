@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.settings import load_settings
 from sandbox.page import Page
 from sandbox.page.world import WorldPanel
-from sandbox.scenarios import Scenario
+from sandbox.scenarios import SCENARIOS, Scenario
 from sandbox.slack import SlackServer
 from sandbox.stage import own_cluster, staged
 
@@ -62,7 +62,7 @@ async def visit(port: int, *, speed: float = 1.0, scenario: Scenario | None = No
     _say("Starting the sandbox …")
     try:
         with tempfile.TemporaryDirectory(prefix="sre-bot-demo-") as name:
-            tenants = scenario.tenants if scenario else 0
+            tenants = max(each.tenants for each in SCENARIOS)  # so that the storm can be started on the page
             async with staged(
                 Path(name), speed=speed, cluster=cluster, port=port, furnish=furnish, tenants=tenants
             ) as stage:

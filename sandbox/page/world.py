@@ -12,10 +12,11 @@ from aiohttp import web
 from core.errors import SreError
 from core.settings import Settings
 from sandbox.company import Company
-from sandbox.faults import FAULTS, Fault
+from sandbox.faults import FAULTS, NODE_DOWN, Fault, NodeDown
 from sandbox.page.health import Health
 from sandbox.page.journey import journey
 from sandbox.page.page import Page
+from sandbox.pagerduty.errors import ApiError
 from sandbox.scenarios import SCENARIOS, Scenario
 from sandbox.slack import SlackServer
 from sandbox.slack.model import Json
@@ -23,6 +24,7 @@ from sandbox.stage import ASKS, CHANNEL, Stage
 
 EVERY_S = 1.0
 _TITLES = {scenario.fault.name: scenario.title for scenario in SCENARIOS if scenario.fault}
+_LABELS = {"node-down": "Storm"}
 _BREAKS_NOTHING: Json = {"kind": "starting", "services": [], "faults": [], "alerts": [], "pagerduty": None}
 
 
@@ -54,6 +56,7 @@ class WorldPanel:
         app.router.add_get("/page/world", self._serve)
         app.router.add_post("/page/world/inject", self._inject)
         app.router.add_post("/page/world/heal", self._heal)
+        app.router.add_post("/page/world/pagerduty", self._pagerduty)
 
     async def run(self, stage: Stage) -> None:
         """Follow what is on stage until cancelled."""
@@ -84,10 +87,11 @@ class WorldPanel:
             "services": self._health.services(),
             "faults": [
                 {
-                    "name": fault.name, "title": fault.name.replace("-", " ").capitalize(), "service": fault.deployment,
+                    "name": fault.name, "title": _LABELS.get(fault.name) or fault.name.replace("-", " ").capitalize(),
+                    "service": fault.node if isinstance(fault, NodeDown) else fault.deployment,
                     "does": _TITLES[fault.name], "active": fault.holds(self._company.world.objects),
                 }
-                for fault in FAULTS.values()
+                for fault in self._faults()
             ],
             "alerts": sorted(map(_alert, self._company.alertmanager.firing()), key=lambda a: (a["since"], a["name"])),
             "pagerduty": self._company.pagerduty.incidents() if self._company.pagerduty else None,
@@ -124,8 +128,13 @@ class WorldPanel:
         return (
             self._broken_at is not None
             and self._company is not None
-            and not any(fault.holds(self._company.world.objects) for fault in FAULTS.values())
+            and not any(fault.holds(self._company.world.objects) for fault in self._faults())
         )
+
+    def _faults(self) -> tuple[Fault, ...]:
+        """What can be broken here; the storm needs the small shops."""
+        storm = (NODE_DOWN,) if self._company and self._company.tenants else ()
+        return (*FAULTS.values(), *storm)
 
     def _break(self, fault: Fault | None) -> None:
         if self._company is None or fault is None:
@@ -144,13 +153,36 @@ class WorldPanel:
             name = orjson.loads(await request.read())["fault"]
         except (orjson.JSONDecodeError, TypeError, KeyError):
             raise web.HTTPBadRequest(text='Send {"fault": NAME}.') from None
-        self._break(FAULTS.get(str(name)))
+        self._break(next((fault for fault in self._faults() if fault.name == name), None))
         return _json(self.world())
 
     async def _heal(self, _request: web.Request) -> web.Response:
         if self._company is None:
             raise web.HTTPNotFound(text="There is nothing here to heal.")
         self._company.heal()
+        self._tell()
+        return _json(self.world())
+
+    async def _pagerduty(self, request: web.Request) -> web.Response:
+        """Do something in PagerDuty's own app, as the person that the reader is."""
+        pagerduty = self._company.pagerduty if self._company else None
+        if pagerduty is None:
+            raise web.HTTPNotFound(text="There is no PagerDuty here.")
+        acts = {"acknowledge": pagerduty.acknowledge, "resolve": pagerduty.resolve}
+        try:
+            asked = orjson.loads(await request.read())
+            act, number, who = acts[asked["do"]], int(asked["incident"]), str(asked["as"])
+        except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
+            raise web.HTTPBadRequest(
+                text='Send {"do": "acknowledge" or "resolve", "incident": NUMBER, "as": ID}.'
+            ) from None
+        person = self._slack.workspace.users.get(who)
+        try:
+            act(person.name if person else who, number)
+        except ApiError as error:
+            raise web.HTTPConflict(text=f"PagerDuty refuses: {error}.") from None
+        except LookupError as error:
+            raise web.HTTPNotFound(text=str(error.args[0])) from None
         self._tell()
         return _json(self.world())
 

@@ -197,6 +197,19 @@ def test_an_end_by_signal_or_closed_terminal_leaves_no_process(number: signal.Si
         assert found.processes() == {}
 
 
+@pytest.mark.parametrize("moment", ["its workers start", "it is ready"])
+def test_a_killed_demo_takes_its_processes_along(moment: str) -> None:
+    with demo(free_port()) as found:
+        found.until(lambda: MOMENTS[moment](found))
+        found.process.kill()
+        found.process.wait(5)
+        deadline = time.monotonic() + 20
+        # A memory that had not begun to listen cannot be told; it ends a minute later, when nobody has come.
+        while left := [line for line in found.processes().values() if "memory" not in line or moment == "it is ready"]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+
+
 def test_a_closed_terminal_that_tells_nobody_leaves_no_process() -> None:
     ours, theirs = os.openpty()
     with demo(free_port(), terminal=theirs) as found:

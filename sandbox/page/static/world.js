@@ -18,6 +18,7 @@ export function start(root, api) {
     problem: el("p", { class: "world-problem", role: "alert", hidden: true }),
     alerts: el("ul", { class: "alerts" }),
     pagerduty: el("div", { class: "pagerduty" }),
+    paged: el("p", { class: "world-problem", role: "alert", hidden: true }),
     bot: el("p", { class: "world-bot" }),
     mode: el("p", { class: "world-bot" }),
   };
@@ -26,7 +27,7 @@ export function start(root, api) {
     section("Services", parts.summary, parts.map, parts.detail, table(parts.table)),
     section("Break something", parts.problem, parts.faults),
     section("Alerts firing", parts.alerts),
-    section("PagerDuty", parts.pagerduty),
+    section("PagerDuty", parts.paged, parts.pagerduty),
   );
   const sentence = el("p", { class: "world-sentence" });
   const again = el("button", { class: "button", type: "button", onclick: showGuide }, "Show the first steps");
@@ -36,6 +37,7 @@ export function start(root, api) {
   let chosen = null;
   let latest = null;
   const faults = createFaults(parts.faults, ask);
+  const pages = createIncidents(parts.pagerduty, (act, number, done) => ask("/page/world/pagerduty", { do: act, incident: number, as: api.me() }, done, parts.paged));
 
   api.on("world", (world) => {
     latest = world;
@@ -60,7 +62,7 @@ export function start(root, api) {
     drawDetail(parts.detail, latest.services.find((service) => service.name === chosen));
     faults.update(latest.faults);
     drawAlerts(parts.alerts, latest);
-    drawIncidents(parts.pagerduty, latest);
+    pages.update(latest);
   }
 
   function choose(name) {
@@ -68,14 +70,14 @@ export function start(root, api) {
     draw();
   }
 
-  async function ask(path, body, done) {
+  async function ask(path, body, done, problem = parts.problem) {
     try {
       await api.post(path, body);
-      parts.problem.hidden = true;
+      problem.hidden = true;
       api.announce(done);
     } catch (error) {
-      parts.problem.hidden = false;
-      say(parts.problem, error.message);
+      problem.hidden = false;
+      say(problem, error.message);
     }
   }
 }
@@ -210,18 +212,38 @@ function breakable(name) {
   return name.split(/(?<=[a-z])(?=[A-Z])/).flatMap((word, index) => (index ? [el("wbr"), word] : [word]));
 }
 
-function drawIncidents(element, world) {
-  const incidents = world.pagerduty;
-  if (incidents === null) {
-    fill(element, el("p", { class: "hint" }, "This company has no PagerDuty; nobody is paged."));
-  } else if (!incidents.length) {
-    fill(element, el("p", { class: "hint" }, "PagerDuty has no incident, and nobody is paged."));
-  } else {
-    fill(element, el("ul", { class: "alerts" }, incidents.map((incident) => drawIncident(incident, world.at))));
-  }
+/** PagerDuty's incidents, each built once, so that focus stays where it is. */
+function createIncidents(element, act) {
+  const known = new Map(); // number: entry
+  const list = el("ul", { class: "alerts" });
+  const none = el("p", { class: "hint" });
+  fill(element, none, list);
+  return {
+    update(world) {
+      const incidents = world.pagerduty ?? [];
+      none.hidden = incidents.length > 0;
+      say(none, world.pagerduty === null ? "This company has no PagerDuty; nobody is paged." : "PagerDuty has no incident, and nobody is paged.");
+      for (const incident of incidents) {
+        if (!known.has(incident.number)) known.set(incident.number, createIncident(incident.number, act));
+        updateIncident(known.get(incident.number), incident, world.at);
+      }
+      const items = incidents.map((incident) => known.get(incident.number).item);
+      if (items.length !== list.children.length || items.some((item, i) => item !== list.children[i])) fill(list, items);
+    },
+  };
 }
 
-function drawIncident(incident, now) {
+function createIncident(number, act) {
+  const id = `page-${number}`;
+  const parts = { status: el("span", { class: "severity" }), name: el("b", {}), urgency: el("span", {}), title: el("span", { class: "hint", id }), says: el("span", { class: "hint" }) };
+  const acknowledge = button("Acknowledge in PagerDuty", id, () => act("acknowledge", number, `Acknowledged #${number} in PagerDuty.`));
+  const resolve = button("Resolve in PagerDuty", id, () => act("resolve", number, `Resolved #${number} in PagerDuty.`));
+  const acts = el("span", { class: "acts" }, acknowledge, resolve);
+  const item = el("li", { class: "alert" }, parts.status, el("span", {}, parts.name, parts.urgency), parts.title, parts.says, acts);
+  return { ...parts, item, acts, acknowledge };
+}
+
+function updateIncident(entry, incident, now) {
   const names = (people) => people.join(", ");
   const says = [
     incident.acknowledged_by.length ? `Acknowledged by ${names(incident.acknowledged_by)}.` : null,
@@ -229,11 +251,12 @@ function drawIncident(incident, now) {
     incident.escalates_at ? `Escalates in ${age(Date.parse(incident.escalates_at) / 1000 - now)}.` : null,
     incident.notes.length ? `${incident.notes.length} ${incident.notes.length === 1 ? "note" : "notes"}.` : null,
   ];
-  return el(
-    "li", { class: `alert ${incident.status === "triggered" ? "critical" : ""}` },
-    el("span", { class: "severity" }, incident.status),
-    el("span", {}, el("b", {}, `#${incident.number} ${incident.service}`), ` ${incident.priority ?? `${incident.urgency} urgency`}`),
-    el("span", { class: "hint" }, incident.title),
-    el("span", { class: "hint" }, says.filter(Boolean).join(" ")),
-  );
+  entry.item.className = `alert ${incident.status === "triggered" ? "critical" : ""}`;
+  say(entry.status, incident.status);
+  say(entry.name, `#${incident.number} ${incident.service}`);
+  say(entry.urgency, ` ${incident.priority ?? `${incident.urgency} urgency`}`);
+  say(entry.title, incident.title);
+  say(entry.says, says.filter(Boolean).join(" "));
+  entry.acts.hidden = incident.status === "resolved";
+  enable(entry.acknowledge, incident.status === "triggered");
 }

@@ -18,6 +18,7 @@ from sandbox.page import Page
 from sandbox.page.health import POINTS, STEP_S, Health
 from sandbox.page.journey import journey
 from sandbox.page.world import WorldPanel
+from sandbox.pagerduty.model import Actor
 from sandbox.scenarios import BY_NAME
 from sandbox.services import SERVICES
 from sandbox.slack import SlackServer
@@ -179,9 +180,12 @@ class _Visit:
             return answer.status, await answer.text()
 
 
-def visit(folder: Path, what: Callable[[_Visit], Awaitable[None]], context: str | None = None, **environ: str) -> None:
+def visit(
+    folder: Path, what: Callable[[_Visit], Awaitable[None]], context: str | None = None, tenants: int = 0,
+    **environ: str,
+) -> None:  # fmt: skip
     async def run() -> None:
-        slack, company = SlackServer(), Company(folder)
+        slack, company = SlackServer(), Company(folder, pagerduty=True, tenants=tenants)
         page = Page(slack, parts=("guide", "world"))
         page.mount(slack.web)
         panel = WorldPanel(page, slack, environ, context)
@@ -220,6 +224,50 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(tmp_path: Path) -> None:
         assert await page.post("inject", ["bad-deploy"]) == (400, 'Send {"fault": NAME}.')
         assert (await page.post("inject", {"fault": "bad-deploy"}, Origin="http://elsewhere.example"))[0] == 403
         assert not any(f["active"] for f in (await page.get())["faults"])
+        life.cancel()
+
+    visit(tmp_path, check)
+
+
+def test_a_storm_can_be_started_where_there_are_shops_to_hit(tmp_path: Path) -> None:
+    async def without(page: _Visit) -> None:
+        life = await page.follow()
+        assert await page.post("inject", {"fault": "node-down"}) == (404, "There is no such fault.")
+        life.cancel()
+
+    async def with_shops(page: _Visit) -> None:
+        life = await page.follow()
+        (storm,) = (f for f in (await page.get())["faults"] if f["name"] == "node-down")
+        assert (storm["title"], storm["service"], storm["active"]) == ("Storm", "node-3", False)
+        assert (await page.post("inject", {"fault": "node-down"}))[0] == 200
+        assert [f["name"] for f in (await page.get())["faults"] if f["active"]] == ["node-down"]
+        assert (await page.post("heal", {}))[0] == 200
+        assert page.panel.guide()["healed"]
+        life.cancel()
+
+    visit(tmp_path / "a", without)
+    visit(tmp_path / "b", with_shops, tenants=3)
+
+
+def test_people_act_in_pagerduty_from_the_page(tmp_path: Path) -> None:
+    async def check(page: _Visit) -> None:
+        pagerduty = page.company.pagerduty
+        assert pagerduty
+        life = await page.follow()
+        service = pagerduty.account.service("checkout")
+        website = Actor(agent=None, channel="website")
+        held = pagerduty.desk.open(service, "checkout answers 5xx", None, website)
+        asked = {"incident": held.number, "as": "U0MARIA"}
+        assert (await page.post("pagerduty", asked | {"do": "acknowledge"}))[0] == 200
+        (shown,) = (await page.get())["pagerduty"]
+        assert (shown["status"], shown["acknowledged_by"]) == ("acknowledged", ["Maria Keller"])
+        assert (await page.post("pagerduty", asked | {"do": "resolve"}))[0] == 200
+        assert (await page.get())["pagerduty"][0]["status"] == "resolved"
+        status, said = await page.post("pagerduty", asked | {"do": "resolve"})
+        assert (status, said[:19]) == (409, "PagerDuty refuses: ")
+        assert (await page.post("pagerduty", {"do": "resolve", "incident": 99, "as": "U0MARIA"}))[0] == 409
+        assert (await page.post("pagerduty", asked | {"do": "acknowledge", "as": "U0NOBODY"}))[0] == 404
+        assert (await page.post("pagerduty", {"do": "delete", "incident": 1, "as": "U0MARIA"}))[0] == 400
         life.cancel()
 
     visit(tmp_path, check)
