@@ -31,8 +31,8 @@ def seed(records: Records) -> None:
 
 
 def firings(now: datetime) -> Iterator[Firing]:
-    """Pods of the batch that take a minute to start, some seven times a day; a search that is slow and well again.
-    All went by themselves."""
+    """Pods of the batch that take minutes to start, some seven times a day; a search that is slow for hours, but for a
+    minute or two in between. All went by themselves."""
     chance = random.Random(_SEED)
     for day in range(DAYS, 0, -1):
         midnight = now - timedelta(days=day)
@@ -42,8 +42,8 @@ def firings(now: datetime) -> Iterator[Firing]:
             yield _firing(NOISY, "batch", begin, lasted_s, f"sandbox-{day}-{number}")
         begin = midnight + timedelta(hours=11)
         for _ in range(chance.randint(2, 4)):
-            yield _firing(FLAPPING, "search", begin, 120, "sandbox-search")
-            begin += timedelta(seconds=120 + chance.uniform(60, 200))
+            yield _firing(FLAPPING, "search", begin, 3900, "sandbox-search")
+            begin += timedelta(seconds=3900 + chance.uniform(60, 170))
 
 
 def deploys(now: datetime) -> Iterator[ChangeEvent]:

@@ -16,6 +16,7 @@ from core.redis import release
 from core.settings import load_settings
 from sandbox.alertmanager.dispatch import Route
 from sandbox.company import Company
+from sandbox.past_weeks import seed
 from sandbox.ports import free_port
 from sandbox.processes import Processes
 from sandbox.slack import App, SlackServer
@@ -60,6 +61,7 @@ async def staged(
     cluster: Mapping[str, str] | None = None,
     port: int = 0,
     furnish: Callable[[SlackServer], None] = lambda slack: None,
+    weeks: bool = False,
 ) -> AsyncIterator[Stage]:
     """Start it all, and end it all with the block. The bot need not be ready yet: see `Stage.bot`.
 
@@ -69,6 +71,7 @@ async def staged(
         cluster: What `own_cluster` says, to look at that one; None for the pretend company.
         port: Where the pretend Slack listens; 0 takes a free one.
         furnish: Called with the Slack before it starts, to add routes.
+        weeks: Whether the pretend company had four weeks before, for digests to tell of.
     """
     async with contextlib.AsyncExitStack() as stack:
         app = App.from_manifest(yaml.safe_load(_MANIFEST.read_text("utf-8"))) if _MANIFEST.exists() else App()
@@ -108,6 +111,8 @@ async def staged(
         # Not in a thread: an interruption must not come between Redis' start and the note to end it.
         records = open_records(settings)
         stack.callback(release, settings, records.redis)
+        if weeks and company:
+            seed(records)
         bot = Processes(folder, environment, records, operator)
         stack.push_async_callback(bot.stop)
         bot.start()

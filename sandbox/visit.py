@@ -64,7 +64,7 @@ async def visit(port: int, *, speed: float = 1.0, scenario: Scenario | None = No
         with tempfile.TemporaryDirectory(prefix="sre-bot-demo-") as name:
             tenants = max(each.tenants for each in SCENARIOS)  # so that the storm can be started on the page
             async with staged(
-                Path(name), speed=speed, cluster=cluster, port=port, furnish=furnish, tenants=tenants
+                Path(name), speed=speed, cluster=cluster, port=port, furnish=furnish, tenants=tenants, weeks=True
             ) as stage:
                 (panel,) = panels
                 life = asyncio.create_task(panel.run(stage))

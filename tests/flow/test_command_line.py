@@ -13,8 +13,9 @@ import yaml
 
 from bot import cli
 from core.incident import Incident
-from core.records import Records
+from core.records import Records, open_records
 from tests.conftest import NOON
+from tests.flow import digest_lab as lab
 from tests.unit.workers.postmortem.night import happened, resolved
 
 
@@ -54,6 +55,37 @@ def test_status_says_what_is_stored(run: Run, records: Records) -> None:
     assert answer["mode"] == "shadow"
     assert [(i["id"], i["state"], i["alerts"]) for i in answer["incidents"]] == [("INC-1", "open", 0)]
     assert "INC-1 SEV3 open: checkout answers 5xx" in run("status").out
+
+
+def test_digest_is_told_in_a_terminal_from_stored_state(
+    run: Run, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.noise(records)
+    lab.night(records)
+    at_nine = open_records(records.settings, records.redis, now=lambda: lab.NINE)
+    monkeypatch.setattr("workers.commands.digest.open_records", lambda settings: at_nine)
+    monkeypatch.setattr("workers.commands.digest.release", lambda *_: None)
+    told = run("digest", "--timezone", "Europe/Berlin", PROMETHEUS_URL="http://127.0.0.1:9")
+    lines = told.out.split("\n")
+    assert told.status == 0
+    assert lines[0] == ("Since yesterday 09:00: 7 deploys, 2 incidents (11 and 34 min), 33 alerts, of which 31 noise.")
+    assert lines[3].endswith("nobody acted on any in 4 weeks. 5m more of for would have shown 29 of 166.")
+    assert "Every deploy:" in lines
+    found = json.loads(run("digest", "--since", "2026-11-25", "--json").out)
+    assert (found["alerts"], found["timezone"], len(found["deploys"])) == (33, "UTC", 7)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--since", "soon"], "Say since when as 24h, 7d, mon, yesterday or 2026-11-27."),
+        (["--timezone", "Berlin"], "--timezone: 'Berlin' is no time zone; write it as Europe/Berlin."),
+    ],
+)
+def test_a_digest_since_never_is_bad_usage(run: Run, args: list[str], says: str) -> None:
+    told = run("digest", *args)
+    assert (told.status, told.out) == (2, "")
+    assert says in told.err
 
 
 def test_a_sound_ledger_is_0_and_a_broken_one_is_1(run: Run, records: Records) -> None:
