@@ -120,7 +120,7 @@ def _incident(mine: Mine, now: datetime) -> Line:
         text(f" · {incident.severity} · {STATE_WORDS[incident.state]} · since "), clock(incident.began_at, now),
         text(f" · {why}"),
     ]  # fmt: skip
-    return [*parts, *([text(". "), *spoken(incident.headline, 200)] if incident.headline else [])]
+    return [*parts, *([text(". "), *spoken(incident.headline, 300)] if incident.headline else [])]
 
 
 def _follows(home: Home) -> Iterator[Block]:

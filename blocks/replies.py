@@ -39,6 +39,9 @@ COMMANDS: tuple[Row, ...] = (
 )
 
 
+_HOME = "My Home tab has your own incidents and approvals, services to follow, and when digests come."
+
+
 def reply(words: str) -> View:
     """One sentence to one person. Foreign text in it is escaped here."""
     return View(text=sentence(words))
@@ -78,12 +81,13 @@ def help_view() -> View:
         [
             *(block for name in GROUPS for block in _help_of(name)),
             rich([text("In a thread, where Slack has no commands, mention me with a question, as in "),
-                  code("@sre why is checkout slow?"), text(". On any message, "), code("Investigate this"),
+                  code("@sre why is checkout slow?"), text(" On any message, "), code("Investigate this"),
                   text(" is under its ⋮ menu.")]),
             rich([text("In an incident's thread also "), code("@sre catch me up"), text(", "), code("take command"),
                   text(", "), code("severity 2"), text(", "), code("update …"), text(", "), code("resolve …"),
                   text(", "), code("postmortem"),
                   text("; its card has all of it under ⋯.")]),
+            rich([text(_HOME)]),
             small("Nothing is changed by asking: what changes something is decided by policy, or by a click."),
         ],
     )  # fmt: skip

@@ -23,7 +23,9 @@ from sandbox.slack.model import Json
 from sandbox.stage import ASKS, CHANNEL, Stage
 
 EVERY_S = 1.0
-_TITLES = {scenario.fault.name: scenario.title for scenario in SCENARIOS if scenario.fault}
+_TITLES = {
+    scenario.fault.name: scenario.title for scenario in reversed(SCENARIOS) if scenario.fault
+}  # of two, the first
 _LABELS = {"node-down": "Storm"}
 _BREAKS_NOTHING: Json = {"kind": "starting", "services": [], "faults": [], "alerts": [], "pagerduty": None}
 
