@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from core.errors import Refused, Transient
 from core.log import get_logger
@@ -64,7 +65,7 @@ def serve(channel: str, records: Records, slack: Slack) -> None:
         post_soon(channel, records)
         return
     try:
-        wait_s = _serve(channel, records, slack, lock.reacquire)
+        wait_s = _serve(channel, records, slack, lock)
     except LockError:  # it took so long that another may have begun
         log.warning("lane_lost", channel=channel)
         wait_s = 0
@@ -75,17 +76,21 @@ def serve(channel: str, records: Records, slack: Slack) -> None:
         post_soon(channel, records, wait_s)
 
 
-def _serve(channel: str, records: Records, slack: Slack, still_ours: Callable[[], object]) -> float | None:
-    """Seconds until there is more to do; None when nothing waits. `still_ours` raises LockError."""
+def _serve(channel: str, records: Records, slack: Slack, lock: Lock) -> float | None:
+    """Seconds until there is more to do; None when nothing waits. Raises: LockError when the lock was lost."""
     end = time.monotonic() + _TURN_S
     while True:
         message, wait_s = _next(channel, records)
         if message:
-            still_ours()
-            went = _show(message, records, slack, still_ours)
+            lock.reacquire()
+            went = _show(message, records, slack, lock.reacquire)
             if not went or time.monotonic() > end:
                 return 0
-        elif wait_s is None or wait_s >= AT_ONCE_S or time.monotonic() > end or not _napped(wait_s, records):
+            continue
+        if wait_s is None or wait_s >= AT_ONCE_S or time.monotonic() > end:
+            return wait_s
+        lock.extend(wait_s + 1, replace_ttl=True)  # whoever is killed while it waits holds up nobody
+        if not _napped(wait_s, records):
             return wait_s
 
 

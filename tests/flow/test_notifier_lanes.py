@@ -21,6 +21,8 @@ from core.queues import DELIVER
 from core.records import Records, open_records
 from core.settings import Settings
 from core.status import read_status
+from sandbox.company import wait_until
+from sandbox.slack.server import SlackServer
 from sandbox.slack.threaded import SlackThread, run_in_thread
 from tests.conftest import NOON
 from tests.flow.posting import serve_all, time_passes
@@ -261,6 +263,31 @@ def test_two_notifiers_keep_pace_and_order_and_post_nothing_twice(
         assert min(b - a for a, b in pairwise(times)) > 1.0
     assert took_s < 9 * (PACE_S + 0.4)  # both at once, neither behind the other
     assert slack.server.breaches == []
+
+
+def test_notifiers_that_are_killed_at_their_work_post_nothing_twice(
+    settings: Settings, records: Records, slack: SlackThread
+) -> None:
+    live = open_records(settings, records.redis)
+    for number in range(8):
+        wish(live, f"m{number}", under="m0" if number else None)
+    running = worker(live, slack)
+    try:
+        for killed_after in (2, 5):
+            post_forgotten(live)  # as the clock does
+            slack.wait_for(lambda n=killed_after: len(all_of(slack.server)) >= n or None, timeout_s=60)
+            running.kill()
+            running.wait()
+            running = worker(live, slack)
+        wait_until(lambda: post_forgotten(live) or not live.outbox.lanes(), timeout_s=60)
+    finally:
+        running.terminate()
+        running.wait(30)
+    assert all_of(slack.server) == [f"m{number}" for number in range(8)]
+
+
+def all_of(server: SlackServer) -> list[str]:
+    return [reply.text for root in server.messages(SRE) for reply in server.thread(root.ts)]
 
 
 def test_a_card_whose_notifier_is_killed_anywhere_is_posted_once_and_its_thread_is_known(
