@@ -29,6 +29,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("digest", "[24h, 7d, mon or a day]", "what changed, what broke, what got noisy", MORNING),
     Row("metrics", "[30d] [service]", "how long things take, pages, autonomy, noise, cost", MORNING),
     Row("shadow", "[90d] [service]", "what I would have done, and whether people did it", MORNING),
+    Row("handoff", "[note …]", "what whoever is on call next has to know", MORNING),
     Row("postmortem", "INC-n", "a draft of it, in the incident's thread", MORNING),
     Row("toil", "[30m what you did]", "notes work by hand; alone, this week's", MORNING),
     Row("mode", "[shadow, assist or autonomous]", "what I may do by myself", LIMITS),

@@ -20,6 +20,7 @@ from blocks.digest import SHOW_RULE
 from blocks.evidence import SHOW_EVIDENCE, TURN_PAGE
 from blocks.forms import REJECT_MODAL
 from blocks.grouping import MERGE_MODAL, MORE, SPLIT
+from blocks.handoff import POST_HANDOFF
 from blocks.measures import EXPORT, SHOW_DEFINITIONS, definitions_modal
 from blocks.paging import ACKNOWLEDGE, ESCALATE, NOTE_MODAL, PAGE_MODAL, RESOLVE
 from blocks.replies import reply
@@ -30,6 +31,7 @@ from bot.buttons import evidence_page, on_feedback
 from bot.commanding import ask_what_fixed_it, on_choice, on_form, on_incident_menu, on_order
 from bot.digesting import on_post, on_rule
 from bot.grouping import on_merge, on_more, on_split
+from bot.handing_off import on_post as on_post_handoff
 from bot.home import listen_to_home
 from bot.measuring import on_export
 from bot.membership import slack_groups
@@ -252,7 +254,13 @@ def _listen_to_figures(app: App, records: Records, answering: Answering) -> None
 
 
 def _listen_to_digests(app: App, records: Records, answering: Answering) -> None:
-    """The buttons of a digest."""
+    """The buttons of a digest and of a handoff."""
+
+    @app.action(POST_HANDOFF)
+    def hand_over(ack: Ack, body: Body) -> None:
+        view = on_post_handoff(place_of(body), records)
+        ack()
+        answering.say(view, place_of(body))
 
     @app.action(POST_DIGEST_HERE)
     def post(ack: Ack, body: Body) -> None:

@@ -12,6 +12,7 @@ from blocks.replies import COMMANDS, help_view, opened_view, reply
 from blocks.status import replay_view, status_view
 from bot.control import mode, pause, resume
 from bot.digesting import digest
+from bot.handing_off import handoff
 from bot.measuring import metrics, shadow
 from bot.membership import GroupsOf
 from bot.postmortem import ask_for_postmortem
@@ -151,6 +152,10 @@ def _toil(rest: str, command: Command, records: Records) -> View:
     return toil(rest, command.user, records)
 
 
+def _handoff(rest: str, command: Command, records: Records) -> View:
+    return handoff(rest, command.user, records)
+
+
 def _postmortem(rest: str, command: Command, records: Records) -> View:
     return ask_for_postmortem(rest, command.user, command.channel, records, response_url=command.response_url)
 
@@ -158,6 +163,7 @@ def _postmortem(rest: str, command: Command, records: Records) -> View:
 _HANDLERS: dict[str, Callable[[str, Command, Records], View]] = {
     "status": _status, "explain": _explain, "incident": _incident, "verify": _verify, "runbooks": _runbooks,
     "digest": _digest, "metrics": _metrics, "shadow": _shadow, "toil": _toil, "postmortem": _postmortem,
+    "handoff": _handoff,
     "help": _help,
 }  # fmt: skip
 CONTROLS: dict[str, Callable[[str, str, Records, GroupsOf], View]] = {"pause": pause, "resume": resume, "mode": mode}

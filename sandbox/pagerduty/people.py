@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from sandbox.loops import call_on
@@ -89,6 +90,20 @@ class People:
             self.desk.tick()
             actor = self._actor(who)
             return self.desk.open(self.account.service(service), title, None, actor, urgency=urgency).id
+
+        return self.call(run)
+
+    def end_shift(self, schedule: str = "SRE primary") -> str:
+        """The next in a schedule is on call from now on; who that is, by e-mail."""
+
+        def run() -> str:
+            held = next((s for s in self.account.schedules.values() if schedule in (s.id, s.name)), None)
+            if held is None:
+                raise LookupError(f"There is no schedule {schedule!r} in PagerDuty.")
+            now = self.desk.now
+            turns = int((now - held.starts_at) // held.turn_s) + 1
+            self.account.schedules[held.id] = replace(held, starts_at=now - turns * held.turn_s)
+            return self.account.users[held.user_ids[turns % len(held.user_ids)]].email
 
         return self.call(run)
 

@@ -12,6 +12,7 @@ from core.pages import STALE_S, is_fresh
 from core.queues import TAKE_EVENT
 from core.records import Records
 from core.wishing import send_forgotten
+from workers.paging.handing_off import hand_off
 from workers.paging.people import introduced_shifts
 from workers.paging.take import end_stand_ins
 from workers.paging.wanted import end_own_pages
@@ -41,6 +42,7 @@ def read_on_call(world: World) -> None:
         records.switches.mark_unreachable("PagerDuty", records.now())
         return
     records.switches.mark_reachable("PagerDuty")
+    hand_off(before.values(), found, records)  # before it is noted: whoever dies here does it again
     records.pages.put_on_call(found)
     records.duty.note(found, records.now())
     changed = {each.service for each in found if each.service not in before or before[each.service].now != each.now}
