@@ -17,6 +17,7 @@ import yaml
 from pydantic import SecretStr
 
 from bot.web import Web
+from core.diagnosis import Action
 from core.grouping_settings import Grouping
 from core.incident import Incident
 from core.reconciling import reconcile
@@ -26,7 +27,10 @@ from core.settling import settle
 from sandbox.ports import free_port
 from tests.live.conftest import absent_so
 from tests.live.stack import TOKEN, answers, eventually, process
+from workers.actions.base import Means
+from workers.actions.silences import SilenceAlert
 from workers.adapters.alertmanager import Alertmanager
+from workers.adapters.silences import AlertmanagerSilences
 
 pytestmark = pytest.mark.live
 
@@ -137,22 +141,42 @@ def test_what_ends_is_over_after_the_quiet_time_and_not_before(scene: Scene) -> 
     assert scene.opened(1)[0].id != incident.id
 
 
-def test_a_silence_made_by_its_api_is_seen(scene: Scene) -> None:
+def test_a_silence_made_by_the_bot_is_in_alertmanager_and_on_the_incident(scene: Scene) -> None:
     scene.fire(PAYMENTS)
     scene.opened(1)
+    matchers = [{"name": "service", "value": "payments", "isRegex": False, "isEqual": True}]
+    action = Action(
+        kind="silence_alert", namespace="pay", name="Down", params={"matchers": matchers, "duration_minutes": 60}
+    )
+    silences = AlertmanagerSilences(scene.url)
+    none: Any = None  # a silence has nothing to do with a cluster
+    means = Means(settings=scene.records.settings, cluster=none, writer=none, silences=silences)
+    target = SilenceAlert().prepare(action, means)
+    SilenceAlert().execute(action, target, "ACT-1", means)
+    listed = requests.get(f"{scene.url}/api/v2/silences", timeout=10).json()
+    assert [(s["status"]["state"], s["createdBy"], s["matchers"]) for s in listed] == [("active", "sre-bot", matchers)]
+
+    def silenced(number: int) -> bool:
+        reconcile(Alertmanager(scene.url).every(), scene.records)
+        return scene.records.incidents.open()[0].silenced_alerts == number
+
+    eventually(lambda: silenced(1), 20, "the silence")
+    assert scene.records.incidents.open()[0].how_many_fire == 1
+    SilenceAlert().undo(action, target, "ACT-1", means)
+    eventually(lambda: silenced(0), 20, "the end of the silence")
+
+
+def test_what_is_silenced_before_it_fires_opens_nothing(scene: Scene) -> None:
     now = datetime.now(UTC)
     silence = {
         "matchers": [{"name": "service", "value": "payments", "isRegex": False}], "createdBy": "li", "comment": "known",
         "startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=1)).isoformat(),
     }  # fmt: skip
     requests.post(f"{scene.url}/api/v2/silences", json=silence, timeout=10).raise_for_status()
-
-    def silenced() -> bool:
-        reconcile(Alertmanager(scene.url).every(), scene.records)
-        return scene.records.incidents.open()[0].silenced_alerts == 1
-
-    eventually(silenced, 20, "the silence")
-    assert scene.records.incidents.open()[0].how_many_fire == 1
+    scene.fire(PAYMENTS)
+    scene.fire(MAIL)
+    (incident,) = scene.opened(1)
+    assert incident.services == ("mail",)
 
 
 def test_a_restart_in_the_middle_of_a_storm_loses_and_doubles_nothing(scene: Scene) -> None:
@@ -170,3 +194,13 @@ def test_a_restart_in_the_middle_of_a_storm_loses_and_doubles_nothing(scene: Sce
     assert incident.investigation == "INV-1"
     assert len(incident.alerts) + incident.truncated_alerts == 201
     assert {group.rule for group in scene.records.book.groups(incident.id)} <= {"", "same_node", "same_service"}
+
+
+def test_many_at_once_that_nothing_else_connects_are_one_incident(scene: Scene) -> None:
+    apps = [{"alertname": "Slow", "namespace": f"team-{n}", "service": f"app{n}"} for n in range(40)]
+    scene.fire(*apps)
+    (incident,) = scene.opened(40)
+    assert {g.rule for g in scene.records.book.groups(incident.id)} <= {"", "storm"}
+    scene.fire(*apps, ended=True)
+    (quiet,) = scene.opened(0)
+    assert quiet.quiet_since
