@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from core.incident import Alert
-from core.labels import Labels, cluster_of, namespace_of, owner_of, service_of
+from core.labels import Labels, cluster_of, namespace_of, owner_of, service_of, severity_of
 from core.model import Model
 from core.service_map import ServiceMap
 from core.settings import Config
@@ -33,6 +33,7 @@ class Trace(Model):
     release: str = ""  # what it was rolled out with last, and when
     rolled_out: float = 0.0
     alerts: int = 1
+    minor: bool = False  # its alerts are for information, all of them
     everywhere: bool = False  # a DaemonSet: it has a pod on every node
     whole: bool = False  # its alerts name nothing but the namespace
 
@@ -42,6 +43,7 @@ class Trace(Model):
             first=min(self.first, other.first), last=max(self.last, other.last), on=self.on | other.on,
             pods_on=self.pods_on | other.pods_on, needs=self.needs | other.needs,
             release=latest.release, rolled_out=latest.rolled_out, alerts=self.alerts + other.alerts,
+            minor=self.minor and other.minor,
             everywhere=self.everywhere or other.everywhere, whole=self.whole and other.whole,
         )  # fmt: skip
 
@@ -188,6 +190,7 @@ def _trace(alert: Alert, at: float, needs: dict[str, str], seen: Seen) -> Trace:
     pods_on = frozenset() if exact or pod else _pods_on(alert.labels, seen)
     return Trace(first=at, last=at, on=frozenset({exact} if exact else ()), pods_on=pods_on, needs=needs,
                  release=release, rolled_out=rolled_out, whole=_name(alert.labels) is None,
+                 minor=severity_of(alert.labels) == "SEV4",
                  everywhere="daemonset" in alert.labels or "DaemonSet" in alert.name)  # fmt: skip
 
 

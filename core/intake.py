@@ -316,7 +316,7 @@ def _brought_up_to_date(before: Incident, arrival: Arrival, records: Records, ma
         update["flapping"] = incident.flapping or bool(flapping)
         if folded.fresh:
             update["alerted_at"] = now
-        if match and match.is_cause:
+        if match and (match.is_cause or (match.is_storm and update.get("severity") not in (None, incident.severity))):
             update |= {k: v for k, v in described(arrival.alerts, records).items() if k != "channel"}
         until, _ = expected_until(arrival.alerts, config, now)
         if incident.hushed_until and folded.fresh and until is None:

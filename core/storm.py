@@ -23,9 +23,9 @@ def storm(seen: Scene) -> Iterator[Match]:
 def _workloads(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:
     rule = seen.config.grouping.rules.storm
     at = seen.new.first
-    near = {i: traces for i, held in may.items() if (traces := _begun(held, at, rule.within_s))}
-    names = seen.new.traces.keys() | {name for traces in near.values() for name in traces}
-    alerts = sum(trace.alerts for traces in (seen.new.traces, *near.values()) for trace in traces.values())
+    near = {i: traces for i, held in may.items() if _tells(traces := _begun(held, at, rule.within_s))}
+    failing = [(n, t) for traces in (seen.new.traces, *near.values()) for n, t in traces.items() if not t.minor]
+    names, alerts = {name for name, _ in failing}, sum(trace.alerts for _, trace in failing)
     down = {i: gap for i, held in may.items() if (gap := _since_down(held, at)) <= rule.node_within_s}
     least = rule.workloads_of_node if down else rule.workloads
     if len(names) >= least:  # said of all alike: how many it is by now the card says
@@ -56,7 +56,8 @@ def _nodes(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:
         i: c for i, c in may.items() if c.traces and not c.nodes and to_span(at, c.first, c.last) <= rule.node_within_s
     }  # fmt: skip
     for incident, held in before.items():
-        names = {name for other in before.values() for name in _begun(other, held.first, rule.within_s)}
+        begun = (_begun(other, held.first, rule.within_s) for other in before.values())
+        names = {name for traces in begun for name, trace in traces.items() if not trace.minor}
         if len(names) >= rule.workloads_of_node:
             gap = to_span(at, held.first, held.last)
             said = f"{len(names)} workloads began to fail within {rule.within_s} s"
@@ -71,6 +72,11 @@ def _begun(held: Concern, at: float, within_s: float) -> dict[str, Trace]:
         for name, trace in held.traces.items()
         if min(abs(trace.first - at), abs(trace.last - at)) <= within_s
     }
+
+
+def _tells(traces: dict[str, Trace]) -> bool:
+    """Whether more than information is among it: throttling somewhere is no part of an outage."""
+    return any(not trace.minor for trace in traces.values())
 
 
 def _since_down(held: Concern, at: float) -> float:

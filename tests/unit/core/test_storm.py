@@ -31,6 +31,24 @@ def test_four_are_chance_and_so_are_five_in_five_minutes(records: Records) -> No
     assert len(opened(records)) == 8
 
 
+def test_what_is_only_for_information_makes_no_storm(records: Records) -> None:
+    for n in range(6):
+        fires(records, "CPUThrottlingHigh", n, namespace=f"team-{n}", deployment="web", severity="info")
+    assert fires(records, "Down", 10, namespace="pay", deployment="api").id == "INC-7"
+    for n in range(4):
+        fires(records, "Down", 12, namespace=f"other-{n}", deployment="api")
+    assert [i for i in opened(records) if records.incidents.get(i).severity != "SEV4"] == ["INC-7"]
+
+
+def test_the_worst_of_a_storm_gives_it_its_name(records: Records) -> None:
+    for n in range(4):
+        fires(records, "Slow", n, namespace=f"team-{n}", deployment="web", severity="warning")
+    after = fires(records, "Down", 10, namespace="pay", deployment="api")
+    assert (after.id, after.severity, after.namespace) == ("INC-1", "SEV2", "pay")
+    again = fires(records, "Slow", 12, namespace="team-9", deployment="web", severity="warning")
+    assert (again.id, again.namespace) == ("INC-1", "pay")
+
+
 def test_thirty_alerts_of_two_namespaces_at_once_are_one_trouble(records: Records) -> None:
     for n in range(29):
         fires(records, f"PolicyViolated{n}", n / 10, namespace="net", component="sdn")
