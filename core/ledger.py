@@ -19,6 +19,7 @@ from core.redis import as_text
 GENESIS = "0" * 64
 TRIMMED = "ledger.trimmed"
 _PAGE = 1000
+_AT_ONCE = 50  # entries found in one step, in which Redis does nothing else: some 10 ms in the middle of a million
 
 
 class Entry(Model):
@@ -64,11 +65,24 @@ class Ledger:
     return 1
     """
 
+    # The entries of these numbers that are kept. Redis walks to each, here from the end that is nearer.
+    _FIND = """
+    local found, first, length = {}, redis.call('LINDEX', KEYS[1], 0), redis.call('LLEN', KEYS[1])
+    local begins = first and cjson.decode(first)['seq']
+    for _, seq in ipairs(first and ARGV or {}) do
+        local at = tonumber(seq) - begins
+        local raw = at >= 0 and redis.call('LINDEX', KEYS[1], at > length / 2 and at - length or at)
+        if raw then found[#found + 1] = raw end
+    end
+    return found
+    """
+
     def __init__(self, client: redis.Redis, secrets: tuple[str, ...] = (), key: str = "sre:ledger") -> None:
         self._redis = client
         self._secrets = secrets
         self._key = key
         self._append = client.register_script(self._APPEND)
+        self._find = client.register_script(self._FIND)
         self._trim = client.register_script(self._TRIM)
 
     def append(
@@ -110,12 +124,11 @@ class Ledger:
 
     def of_incident(self, incident: str) -> tuple[Entry, ...]:
         """The entries of one incident, oldest first; empty when there are none."""
-        begins = self.begins()
-        pipe = self._redis.pipeline(transaction=False)
-        for seq in self._redis.lrange(f"{self._key}:{incident}", 0, -1):
-            if int(seq) >= begins:
-                pipe.lindex(self._key, int(seq) - begins)
-        return tuple(Entry.model_validate_json(raw) for raw in pipe.execute() if raw)
+        numbers = self._redis.lrange(f"{self._key}:{incident}", 0, -1)
+        parts = (numbers[first : first + _AT_ONCE] for first in range(0, len(numbers), _AT_ONCE))
+        return tuple(
+            Entry.model_validate_json(raw) for part in parts for raw in self._find(keys=[self._key], args=part)
+        )
 
     def trim(self, exported: Iterable[Entry], before: datetime, *, actor: str, at: datetime) -> Entry | None:
         """Drop the entries from before that time, if `exported` holds each of them as it stands here and their chain
