@@ -87,7 +87,7 @@ def read(records: Records, period: Period) -> Material:
     kept: list[Firing] = []
 
     def seen() -> Iterable[Firing]:
-        ended = records.firings.ended_between(period.end - WEEKS, records.now())
+        ended = records.firings.ended_between(min(period.start, period.end - WEEKS), records.now())
         for firing in chain(ended, firing_now(records)):
             if firing.began < end and period.covers((firing.service,)):
                 if firing.began >= begin:
