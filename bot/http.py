@@ -12,8 +12,10 @@ import orjson
 import redis
 
 from bot.delivery import Deliveries
+from bot.deploys import take_deploy
 from bot.metrics import Metrics
 from bot.webhook import Taken, take_webhook
+from core.deploy_webhook import LARGEST_BODY as LARGEST_REPORT
 from core.errors import Conflict, Malformed, Transient
 from core.intake import read_group, receive_group, receive_unreadable
 from core.log import get_logger
@@ -50,6 +52,7 @@ def build_http(
         ("/slack/events", "POST", edge.slack_events),
         ("/webhooks/alertmanager", "POST", edge.alertmanager),
         ("/webhooks/pagerduty", "POST", edge.pagerduty),
+        ("/webhooks/deploy", "POST", edge.deploy),
         ("/healthz", "GET", edge.healthz),
         ("/readyz", "GET", edge.readyz),
         ("/metrics", "GET", edge.metrics),
@@ -146,6 +149,24 @@ class _Edge:
         if taken.status >= 400:
             return _refused(taken.status, taken.sentence)
         response = jsonify(outcome=taken.outcome)
+        response.status_code = taken.status
+        return response
+
+    def deploy(self) -> Response:
+        from flask import jsonify, request
+        from werkzeug.exceptions import RequestEntityTooLarge
+
+        try:
+            taken = take_deploy(request.get_data(), request.headers, self._records)
+        except RequestEntityTooLarge:
+            taken = Taken("malformed", 413, f"The body is larger than {LARGEST_REPORT // 2**20} MB.")
+        except (Conflict, Transient, redis.RedisError) as error:
+            log.error("deploy_put_off", why=str(error))
+            taken = Taken("failed", 503, "The records could not be written; send it again.")
+        self._metrics.received("deploy", taken.outcome)
+        if taken.status >= 400:
+            return _refused(taken.status, taken.sentence)
+        response = jsonify(outcome=taken.outcome, says=taken.sentence)
         response.status_code = taken.status
         return response
 

@@ -22,7 +22,7 @@ class Rolled(Model):
     name: str  # the service, else the workload's name
     version: str
     at: Moment
-    how: Literal["", "broke", "back", "removed", "restarted"] = ""
+    how: Literal["", "broke", "back", "removed", "restarted", "failed"] = ""
 
 
 def rolled_lately(records: Records, now: datetime, service: str | None = None) -> tuple[Rolled, ...]:
@@ -47,10 +47,12 @@ def summed(
 
 
 def _how(change: ChangeEvent, changes: list[ChangeEvent], incidents: tuple[Incident, ...]) -> Literal[
-    "", "broke", "back", "removed", "restarted"
+    "", "broke", "back", "removed", "restarted", "failed"
 ]:  # fmt: skip
     if change.kind == "rollback":
         return "back"
+    if change.source != "kubernetes" and change.title.endswith(" failed"):
+        return "failed"
     if followed_by(change, incidents=incidents, changes=changes).broke:
         return "broke"
     if change.title == "removed":

@@ -38,6 +38,7 @@ class Service(_Section):
     state: Literal["none", "memory", "persistent"] | None = None  # None: nobody said, so nothing may assume it
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()  # Slack user groups
+    repository: str | None = None  # "acme/checkout", whose deployments on GitHub are this service's
 
 
 class Channels(_Section):

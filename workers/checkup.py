@@ -51,6 +51,7 @@ def checkup(settings: Settings) -> Iterator[Check]:
     """Every check in turn, as it is made."""
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Check]]], ...] = (
         ("Redis", _redis), ("policies", _policies), ("memory", _memory), ("Slack", _slack), ("Kubernetes", _kubernetes),
+        ("changes", _changes),
         ("Prometheus", _prometheus), ("Alertmanager", _alertmanager), ("webhook", _webhook), ("Claude", _claude),
         ("PagerDuty", _pagerduty), ("approvers", _approvers), ("operator", _operator),
         ("service map", _service_map), ("anomalies", _anomalies),
@@ -146,6 +147,20 @@ def _kubernetes(settings: Settings) -> Iterator[Check]:
             )
         if excess:
             yield Check(name=label, state="warn", says=f"the reader may also {', '.join(excess)}; give it less.")
+
+
+def _changes(settings: Settings) -> Iterator[Check]:
+    from workers.changes.checks import checks
+
+    for state, says in checks(settings, utc_now()):
+        yield Check(name="changes", state=state, says=says)
+    if not settings.deploy_webhook_token:
+        yield Check(name="deploy webhook", state="ok", says="refuses every report (DEPLOY_WEBHOOK_TOKEN is not set): "
+                    "rollouts are known from the cluster alone.")  # fmt: skip
+    else:
+        yield Check(
+            name="deploy webhook", state="ok", says="POST /webhooks/deploy wants its token or GitHub's signature"
+        )
 
 
 def _prometheus(settings: Settings) -> Iterator[Check]:
