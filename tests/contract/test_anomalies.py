@@ -307,3 +307,11 @@ def test_switched_off_nothing_is_asked(held: Records) -> None:
     scan(world)
     learn_normals(world)
     assert held.redis.exists("sre:anomalies-scanned") == 0
+
+
+def test_a_history_that_takes_too_long_is_given_up_until_later(metrics: Prometheus) -> None:
+    ticking = itertools.count(0, 6)
+    slow = Sources(metrics, NOW, frozenset(metrics.names(WANTED)), clock=lambda: float(next(ticking)))
+    found = learned("", next(iter(catalogued(CONFIG, ""))), "rate", slow, 3)
+    assert (found.off, found.cells) == ("Prometheus could not answer", ())
+    assert NOW.timestamp() - found.learned_at == 23 * 3600

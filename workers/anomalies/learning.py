@@ -11,7 +11,7 @@ import orjson
 
 from core.anomalies import SIGNALS, Anomaly, Signal
 from core.baselines import Baseline
-from core.errors import SreError, ToolError
+from core.errors import BadQuestion, SreError, ToolError
 from core.log import get_logger
 from core.records import Records
 from workers.anomalies.baseline import DAY_S, LEAST_DAYS, STEP_S, history_days, learn
@@ -24,6 +24,7 @@ log = get_logger(__name__)
 
 AT_ONCE_S = 2.0  # of one job; an alert that comes waits so long at most, and one question to Prometheus
 _CHUNKS = (timedelta(days=7), timedelta(days=1))  # of history, a question each; the second where the first is too much
+_LONGEST_S = 10.0  # for the history of one signal, of what an alert may have to wait for
 _AGAIN_S = 3600  # after Prometheus could not answer
 _LASTS_S = 13 * 3600  # what is unusual for so long has shaped most of a day: the level is learned anew
 _LIST_S = 3600  # which workloads there are without a catalogue
@@ -53,7 +54,8 @@ def _learn_cluster(cluster: str, metrics: Metrics, records: Records, enough: Cal
     lasting = {(a.service, a.signal): a for a in records.anomalies.open() if a.cluster == cluster}
     sources: Sources | None = None
     services = _watched(cluster, metrics, records)
-    records.baselines.keep_only(cluster, (asked.label for asked in services))
+    if services:  # none at all is a Prometheus that has just begun, not a company without services
+        records.baselines.keep_only(cluster, (asked.label for asked in services))
     for asked in services:
         for signal in SIGNALS:
             key = (asked.label, signal)
@@ -119,14 +121,16 @@ def _history(found: Found, sources: Sources, weeks: int) -> list[tuple[float, fl
     whole, small = _CHUNKS
     try:
         return _in_chunks(found, sources, weeks, whole)
-    except ToolError:
+    except BadQuestion:  # too many samples at once; what took too long is not asked again now
         return _in_chunks(found, sources, weeks, small)
 
 
 def _in_chunks(found: Found, sources: Sources, weeks: int, span: timedelta) -> list[tuple[float, float]]:
     points: dict[float, float] = {}
-    start = sources.now - timedelta(weeks=weeks)
+    start, began = sources.now - timedelta(weeks=weeks), sources.clock()
     while start < sources.now:
+        if sources.clock() - began > _LONGEST_S:
+            raise ToolError(found.query, f"its history takes more than {_LONGEST_S:.0f} s")
         end = min(start + span, sources.now)
         for series in sources.metrics.range(found.query, start, end, STEP_S)[:1]:
             points |= dict(series.points)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,6 +34,7 @@ class Sources:
     metrics: Metrics
     now: datetime
     names: frozenset[str]
+    clock: Callable[[], float] = time.monotonic
     _asked: dict[str, tuple[Series, ...]] = field(default_factory=dict)
 
     def find(self, asked: Asked, signal: str) -> Found:
