@@ -70,7 +70,7 @@ def _same_service(seen: Scene) -> Iterator[Match]:
             if incident in seen.open and gap <= rule.within_s:
                 yield Match(incident, "same_service", f"also about {name}{apart(gap)}", gap)
             elif incident in seen.ongoing:
-                yield Match(incident, "same_service", f"also about {name}, which fires since then{apart(gap)}", gap)
+                yield Match(incident, "same_service", f"also about {name}, which is not over{apart(gap)}", gap)
 
 
 def _same_node(seen: Scene) -> Iterator[Match]:

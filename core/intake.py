@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal
 
 from redis.exceptions import LockError
 
 from core import damping
-from core.concern import Concern, Trace, cluster_named, concern_of, subject_name
+from core.concern import Concern, Trace, cluster_named, concern_of
 from core.correlate import correlate
 from core.errors import Conflict, Transient
 from core.firings import firing_of
@@ -28,6 +27,7 @@ from core.maintenance import expected_until
 from core.mask import mask
 from core.merging import merge_locked
 from core.notification import LONGEST_LABEL, Group, alerts_of, fingerprint_of, heard_of, read_group
+from core.ongoing import going_on
 from core.opening import (
     channel_of,
     described,
@@ -222,35 +222,13 @@ def _placed(lost: str | None, arrival: Arrival, records: Records) -> Incident:
     new = new.model_copy(update={"cluster": arrival.cluster or new.cluster})
     nodes = records.whereabouts.count_nodes(new.cluster if config.clusters else "")
     concerns = records.book.concerns()
-    ongoing = _ongoing(new, arrival.alerts, concerns, records)
+    ongoing = going_on(new, arrival.alerts, concerns, records)
     seen = scene(new, arrival.key, concerns, config, known, nodes, now.timestamp(), ongoing)
     match = None if lost else correlate(seen)
     found = records.incidents.find(match.incident) if match else None
     if match and found and found.is_open:
         return _joined(found, match, new, arrival, records)
     return _opened(lost, new, arrival, records)
-
-
-def _ongoing(new: Concern, alerts: Iterable[Alert], concerns: Mapping[str, Concern], records: Records) -> set[str]:
-    """The incidents in which a service of the new alerts has been firing until now, though they began long ago. What is
-    worse than all that they hold is to be seen, and their card is far up in the channel by now: so only if the same
-    alert got worse."""
-    grouping, now, severity = records.settings.config.grouping, records.now(), severity_of_all(alerts)
-    quiet, names = now - timedelta(seconds=grouping.quiet_s), {alert.name for alert in alerts}
-    found = set()
-    for incident_id, held in concerns.items():
-        shared = new.traces.keys() & held.traces.keys()
-        if not shared or now.timestamp() - held.opened_at > grouping.ongoing_s:
-            continue
-        incident = records.incidents.find(incident_id)
-        if not incident or not incident.is_open:
-            continue
-        is_worse = worst((incident.severity, severity)) != incident.severity
-        recent = (a for a in incident.alerts if a.status == "firing" or (a.last_at and a.last_at >= quiet))
-        same = (a for a in recent if subject_name(a, records.settings.config) in shared)
-        if any(a.name in names or not is_worse for a in same):
-            found.add(incident_id)
-    return found
 
 
 def _opened(lost: str | None, new: Concern, arrival: Arrival, records: Records) -> Incident:

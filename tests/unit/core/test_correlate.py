@@ -11,7 +11,7 @@ import pytest
 from core.book import Book
 from core.grouping_settings import Grouping
 from core.incident import Incident
-from core.intake import receive_group
+from core.intake import open_incident, receive_group
 from core.records import Records, open_records
 from core.settings import Config, Service, Settings
 from core.whereabouts import Seen
@@ -131,9 +131,16 @@ def test_nothing_joins_an_old_incident_but_alerts_of_what_fires_there_and_is_no_
     assert fires(shop, "HighErrorRate", 90, service="checkout", severity="warning").id == "INC-1"
     assert fires(shop, "HighErrorRate", 110, service="storefront").id == "INC-2"
     after = fires(shop, "Slow", 3900, service="payments")
-    assert (after.id, why(shop, after)) == ("INC-1", "also about payments, which fires since then, 65 min apart")
+    assert (after.id, why(shop, after)) == ("INC-1", "also about payments, which is not over, 65 min apart")
     assert fires(shop, "DataLost", 3910, service="payments", severity="emergency").id == "INC-3"
     assert fires(shop, "Slower", 5001, service="payments", severity="warning").id == "INC-3"
+
+
+def test_what_a_person_opened_takes_the_alerts_of_its_service_as_long_as_it_is_open(shop: Records) -> None:
+    open_incident(shop, "customers cannot pay", user="U1", channel="C9", service="payments")
+    after = fires(shop, "PaymentsDown", 7300, service="payments", severity="emergency")
+    assert (after.id, why(shop, after)) == ("INC-1", "also about payments, which is not over, 122 min apart")
+    assert fires(shop, "HighErrorRate", 7310, service="mail").id == "INC-2"
 
 
 def test_what_ended_long_ago_in_an_incident_takes_nothing(records: Records) -> None:
