@@ -69,9 +69,10 @@ def _acts(incident: Incident, paging: Paging) -> Iterator[Part]:
     if incident.merged_into:
         return
     pages = page_buttons(incident, paging)
-    yield from pages[:1]
     if incident.in_shadow:
-        yield order_button("nothing", incident.id)
+        yield order_button("nothing", incident.id)  # rather than Resolve, which is behind More
+    else:
+        yield from pages[:1]
     yield card_order(incident)
     if not incident.is_open:
         yield order_button("postmortem", incident.id)
