@@ -32,6 +32,7 @@ from blocks.parts import (
     text,
     user,
 )
+from core.aftermath import SOON
 from core.digest import Broke, Deploy, Digest, Done, Noisy, RuleChange
 from core.outbox import View
 
@@ -153,7 +154,7 @@ def deploy_line(deploy: Deploy, digest: Digest) -> list[Part]:
     """ "checkout 1.8.3 → 1.8.4 (02:11) → INC-42, back to 1.8.3 (02:17)"."""
     line: list[Part] = [text(f"{named(deploy.event)} (", 200), at_part(deploy.event.at, digest), text(")")]
     if deploy.is_quiet:
-        return [*line, text(", quiet since")]
+        return [*line, text(", quiet since" if digest.end - deploy.event.at >= SOON else ", too new to tell")]
     if deploy.incidents:
         line.append(text(" → " + ", ".join(deploy.incidents[:3])))
     elif deploy.alerts:

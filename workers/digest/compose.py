@@ -38,17 +38,18 @@ def compose(given: Material, rule_of: Rules, night: Night | None, *, paging: boo
     period = given.period
     told = [i for i in given.incidents if not i.in_shadow]
     fired = [Fired(f.began, f.ended, f.incident in given.acted, 0, f.service) for f in given.firings]
+    rolled_out = deploys(given)
     return Digest(
         start=period.start, end=period.end, timezone=period.timezone,
         services=None if period.services is None else tuple(sorted(period.services)),
         on_call=_on_call(given), known_since=given.known_since if given.known_since > period.start else None,
-        deploys=deploys(given), other_changes=others(given),
+        deploys=rolled_out, other_changes=others(given),
         broke=tuple(sorted((_broke(i, given) for i in told), key=lambda b: (b.severity, b.began_at))),
         alerts=len(fired), noise=sum(map(is_noise, fired)), firing=sum(f.ended is None for f in fired),
         noisy=noisy(given.past, given.acted, period.start, period.end, rule_of, given.known_since),
         woken=tuple(_woken(given, night or Night())) if paging else None,
         unusual=tuple(_unusual(given)[:_MOST_UNUSUAL]), noticed=tuple(_noticed(given)),
-        watch=watch(given), gaps=given.gaps, bars=bars(given),
+        watch=watch(given, rolled_out), gaps=given.gaps, bars=bars(given),
     )  # fmt: skip
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from blocks.parts import counted
 from blocks.verification import done_in_words
+from core.aftermath import SOON
 from core.change_events import ChangeEvent
-from core.digest import Watch
+from core.digest import Deploy, Watch
 from core.remediation import Remediation
 from workers.digest.changed import lowered
 from workers.digest.material import Material
 
 ENDS_SOON = timedelta(days=14)
-_TOO_EARLY = timedelta(minutes=30)  # as long as what follows a deploy is put down to it
 _SILENCES_AHEAD = timedelta(hours=24)
 
 
-def watch(given: Material) -> tuple[Watch, ...]:
+def watch(given: Material, deploys: Sequence[Deploy]) -> tuple[Watch, ...]:
     """The most pressing first."""
-    return (*_unproven(given), *_young(given), *_silences(given), *_certificates(given))
+    return (*_unproven(given), *_young(deploys, given.period.end), *_silences(given), *_certificates(given))
 
 
 def _certificates(given: Material) -> Iterator[Watch]:
@@ -60,10 +60,11 @@ def _unproven(given: Material) -> Iterator[Watch]:
             yield Watch(text=f"{remediation.incident}: {_did(remediation)}, and nothing shows yet that it helped")
 
 
-def _young(given: Material) -> Iterator[Watch]:
-    """What was rolled out too short a while ago to say that nothing followed."""
-    for event in given.changes:
-        if event.kind == "deploy" and given.period.end - event.at < _TOO_EARLY:
+def _young(deploys: Sequence[Deploy], end: datetime) -> Iterator[Watch]:
+    """What was rolled out too short a while ago to say that nothing follows."""
+    for deploy in deploys:
+        event = deploy.event
+        if event.kind == "deploy" and deploy.is_quiet and end - event.at < SOON:
             name = event.service or event.target.partition("/")[2]
             version = f" {event.version}" if event.version else ""
             yield Watch(text=f"{name}{version} is too new to tell, rolled out", at=event.at)
