@@ -40,6 +40,7 @@ class Page:
         app.router.add_get("/", self._index)
         app.router.add_static("/static/", _STATIC)
         app.router.add_get("/page/workspace", self._workspace)
+        app.router.add_get("/page/canvas/{id}", self._canvas)
         app.router.add_get("/page/events", self._stream.serve)
         app.router.add_post("/page/act", self._act)
 
@@ -59,6 +60,12 @@ class Page:
             "prompts": [{"title": title, "message": message} for title, message in self._slack.app.prompts],
         }
         return _json(directory(self._slack.workspace) | app | {"parts": self._parts})
+
+    async def _canvas(self, request: web.Request) -> web.Response:
+        canvas = self._slack.workspace.canvases.get(request.match_info["id"])
+        if canvas is None:
+            raise web.HTTPNotFound(text="There is no such canvas.")
+        return _json({"title": canvas.title, "markdown": canvas.markdown})
 
     async def _act(self, request: web.Request) -> web.Response:
         return _json(await act(self._slack, await request.read()))

@@ -8,9 +8,9 @@ from typing import Any
 
 EVERY_SCOPE = frozenset(
     {
-        "app_mentions:read", "assistant:write", "bookmarks:write", "channels:history", "channels:join",
-        "channels:manage", "channels:read", "chat:write", "commands", "files:write", "groups:history", "groups:read",
-        "im:history", "im:read", "im:write", "mpim:history", "mpim:read", "pins:write", "reactions:read",
+        "app_mentions:read", "assistant:write", "bookmarks:write", "canvases:write", "channels:history",
+        "channels:join", "channels:manage", "channels:read", "chat:write", "commands", "files:write", "groups:history",
+        "groups:read", "im:history", "im:read", "im:write", "mpim:history", "mpim:read", "pins:write", "reactions:read",
         "reactions:write", "team:read", "usergroups:read", "users.profile:read", "users:read", "users:read.email",
     }
 )  # fmt: skip

@@ -508,3 +508,35 @@ def test_people_are_held_to_the_manifest_and_to_their_channels() -> None:
             slack.say("zoe", "sre", "hello")
         with pytest.raises(LookupError, match="no channel 'lost'"):
             slack.say("maria", "lost", "hello")
+
+
+def test_a_canvas_is_made_and_shared_with_a_channel_or_people(slack: SlackThread, client: WebClient) -> None:
+    content = {"type": "markdown", "markdown": "# What was"}
+    canvas = client.canvases_create(title="Postmortem", document_content=content)["canvas_id"]
+    client.canvases_access_set(canvas_id=canvas, access_level="write", channel_ids=["C0SRE"])
+    held = slack.server.workspace.canvases[canvas]
+    assert (held.title, held.markdown, held.channels, held.users) == (
+        "Postmortem",
+        "# What was",
+        {"C0SRE": "write"},
+        {},
+    )
+    client.canvases_access_set(canvas_id=canvas, access_level="read", user_ids=["U0LI"])
+    assert held.users == {"U0LI": "read"}
+
+
+def test_what_canvases_refuse(slack: SlackThread, client: WebClient) -> None:
+    def error(call: Callable[[], Any]) -> str:
+        return str(refused(call)["error"])
+
+    canvas = client.canvases_create(title="Postmortem")["canvas_id"]
+    level = {"canvas_id": canvas, "access_level": "write"}
+    both = {**level, "channel_ids": ["C0SRE"], "user_ids": ["U0LI"]}
+    assert error(lambda: client.canvases_access_set(**both)) == "invalid_parameters"
+    assert error(lambda: client.canvases_access_set(**level)) == "invalid_parameters"
+    assert error(lambda: client.canvases_access_set(**{**level, "canvas_id": "F0NONE"}, channel_ids=["C0SRE"])) == (
+        "canvas_not_found"
+    )
+    assert error(lambda: client.canvases_create(document_content={"type": "html", "html": "x"})) == "invalid_arguments"
+    slack.server.workspace.canvases_off = "canvas_disabled_user_team"
+    assert error(lambda: client.canvases_create(title="x")) == "canvas_disabled_user_team"

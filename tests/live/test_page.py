@@ -163,3 +163,17 @@ def test_what_the_bot_is_doing_is_said(at: Desk) -> None:
     expect(tab.locator("#thread .status")).to_have_text("sre is reading logs …")
     marks = tab.locator("#thread .plan .mark").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
     assert marks == ["failed", "done", "running", "not begun", "failed"]
+
+
+def test_a_canvas_opens_over_the_page_and_closes(at: Desk) -> None:
+    text = "# Postmortem of INC-1\n\n**Draft, nobody has confirmed this.**\n\n- [ ] Mend it. [L1, [M1](https://k8s.test/x)]\n"
+    made = at.client.canvases_create(title="Postmortem", document_content={"type": "markdown", "markdown": text})
+    link = f"https://sandbox.slack.com/docs/T0SANDBOX/{made['canvas_id']}"
+    ts = at.post(f"<{link}|the canvas>", [])
+    tab = at.open()
+    message(tab, ts).get_by_role("link", name="the canvas").click()
+    shown = tab.get_by_role("dialog", name="Postmortem")
+    expect(shown.get_by_role("heading", name="Postmortem of INC-1")).to_be_visible()
+    expect(shown).to_contain_text("Draft, nobody has confirmed this.")
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_role("dialog")).to_have_count(0)

@@ -197,4 +197,6 @@ def _by(rem: Remediation, m: Material) -> str:
         return f"approved by {m.who(rem.decided_by)}{groups}{waited}"
     if rem.decided_by:
         return f"rejected by {m.who(rem.decided_by)}"
-    return "not approved by anybody" if rem.asked_at else "not asked"
+    if rem.state == "asked" and rem.asked_at:
+        return f"asked at {at(rem.asked_at, began(m.incident))} UTC"
+    return "not approved by anybody" if rem.asked_at else "nobody was asked"

@@ -3,6 +3,7 @@
 import * as server from "./api.js";
 import { act } from "./acting.js";
 import { drawBreaches } from "./breaches.js";
+import { showCanvas } from "./canvas.js";
 import { ago } from "./dates.js";
 import { el, fill } from "./dom.js";
 import { textOf } from "./message.js";
@@ -13,6 +14,7 @@ import { drawSidebar } from "./sidebar.js";
 import * as state from "./state.js";
 
 const PERMALINK = /^https:\/\/sandbox\.slack\.com\/archives\/(\w+)\/p(\d{10})(\d{6})(?:\?thread_ts=(\d+\.\d+))?/;
+const CANVAS = /^https:\/\/sandbox\.slack\.com\/docs\/\w+\/(\w+)$/;
 const part = (id) => document.getElementById(id);
 const columns = part("columns");
 
@@ -131,7 +133,11 @@ function onClick(event) {
   const found = event.target.closest?.("a[href], [data-channel], [data-view], [data-right]");
   if (!found) return;
   const message = found.href && PERMALINK.exec(found.href);
-  if (message) {
+  const canvas = found.href && CANVAS.exec(found.href);
+  if (canvas) {
+    event.preventDefault();
+    showCanvas(canvas[1]).catch((error) => announce(error.message));
+  } else if (message) {
     event.preventDefault();
     session.go({ channel: message[1], thread: message[4] ?? `${message[2]}.${message[3]}` });
   } else if (found.dataset.channel) {

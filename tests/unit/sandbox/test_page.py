@@ -16,6 +16,7 @@ import yaml
 from sandbox.page import Page
 from sandbox.page.guard import is_loopback
 from sandbox.slack import App, SlackServer, SlackThread, run_in_thread
+from sandbox.slack.model import Canvas
 
 Json = dict[str, Any]
 Answer = tuple[int, dict[str, str], str]
@@ -243,3 +244,9 @@ def test_of_a_topic_a_page_hears_the_latest_value(page: Page, slack: SlackThread
     assert [data for name, data, _ in stream.until("live") if name == "world"] == [{"alerts": 2}]
     page.publish("world", {"alerts": 3})
     assert [data for _, data, _ in stream.until("world")] == [{"alerts": 3}]
+
+
+def test_a_canvas_is_shown_as_it_reads(slack: SlackThread) -> None:
+    slack.server.workspace.canvases["F1"] = Canvas("F1", "Postmortem", "# What was", "U0SREBOT")
+    assert json.loads(ask(slack, "GET", "/page/canvas/F1")[2]) == {"title": "Postmortem", "markdown": "# What was"}
+    assert ask(slack, "GET", "/page/canvas/F2")[0] == 404
