@@ -70,6 +70,13 @@ def _what_ended_it(m: Material) -> Iterator[Sentence]:
         last = done[-1]
         yield Sentence(text=f"This ended it: {done_in_words(last)}, {_by(last, m)}",
                        cites=ref(m.about(last, "approval.granted", "action.done", "remediation.ended")))  # fmt: skip
+    elif watched := [r for r in m.remediations if r.state == "watching"]:
+        last = watched[-1]
+        yield Sentence(text=f"{done_in_words(last)}, {_by(last, m)}; whether that holds is still being watched",
+                       cites=ref(m.about(last, "approval.granted", "action.begun", "action.done")))  # fmt: skip
+    elif not m.incident.is_open and any(r.begun_at for r in m.remediations):
+        over = m.every("incident.resolved")[-1:]
+        yield Sentence(text="It ended, nobody said what fixed it, and no action is known to have", cites=ref(over))
     elif not m.incident.is_open:
         over = m.every("incident.resolved")[-1:]
         yield Sentence(text="It ended without an action of the bot, and nobody said what fixed it", cites=ref(over))

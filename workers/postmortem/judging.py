@@ -95,7 +95,11 @@ def followups(m: Material) -> Iterator[Sentence]:
         yield Sentence(
             text="Make the flapping alerts steadier, with a longer `for` or other thresholds", cites=_cite(flapping)
         )
-    if not m.incident.is_open and not m.incident.command.fix and not any(r.state == "worked" for r in m.remediations):
+    if (
+        not m.incident.is_open
+        and not m.incident.command.fix
+        and not any(r.state in ("worked", "watching") for r in m.remediations)
+    ):
         over = m.every("incident.resolved")[-1:]
         yield Sentence(text="Say what fixed it: it is not on record", cites=_cite(over))
     yield from _said(m)
@@ -199,7 +203,10 @@ def _failed(m: Material) -> Iterator[Sentence]:
 def _after_actions(m: Material) -> Iterator[Sentence]:
     for rem in m.remediations:
         name = one_line(rem.action.name, 60)
-        if rem.state == "worked" and rem.action.kind in _TAKES_BACK:
+        if rem.state == "watching":
+            yield Sentence(text=f"Look whether {rem.id} held: it was still being watched when this was drafted",
+                           cites=_of(m, rem, "action.begun", "action.done"))  # fmt: skip
+        if rem.state in ("worked", "watching") and rem.action.kind in _TAKES_BACK:
             facts = rem.target.facts if rem.target else {}
             which = f"revision {facts['revision']}" if facts.get("revision") else "the version that was taken back"
             yield Sentence(text=f"Mend {which} of {name} before it is rolled out again: the rollback took it away, and "

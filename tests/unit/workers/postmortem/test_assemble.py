@@ -182,3 +182,17 @@ def test_the_bot_s_own_drafts_are_no_source(records: Records) -> None:
 def test_the_thread_that_cannot_be_read_is_named(records: Records) -> None:
     happened(records, channel=None, thread_ts=None)
     assert assemble(material(records)).could_not_read[0] == "the thread (it is shown in no channel)"
+
+
+def test_what_is_still_watched_is_not_called_the_end(records: Records) -> None:
+    happened(records)
+    repaired(records, state="watching", ended_at=None)
+    resolved(records)
+    draft = assemble(material(records))
+    assert said(draft, "summary")[-1] == (
+        "Rolled checkout back to revision 17, approved by @maria 9 min after it was asked; whether that holds is still "
+        "being watched"
+    )
+    follow = said(draft, "followups")
+    assert follow[0] == "Look whether ACT-7 held: it was still being watched when this was drafted"
+    assert "Say what fixed it: it is not on record" not in follow
