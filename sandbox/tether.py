@@ -31,7 +31,8 @@ def main() -> None:
 
 
 def _hold(orphaned: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not through sys.stdin: its lock would be held for ever in every process that RQ forks, which closes sys.stdin.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         _become_the_last()  # nothing has begun yet that could be ended in order

@@ -133,6 +133,21 @@ def test_whatever_is_broken_is_healed_at_one_press(browser: Browser, running: De
         assert heal.get_attribute("aria-disabled") == "true"
 
 
+def test_what_is_done_in_pagerduty_shows_on_the_card(browser: Browser, running: Demo) -> None:
+    running.ready()
+    with visitor(browser, running.url) as page:
+        world, card = page.locator("#world"), page.locator("#middle .message").filter(has_text="PagerDuty #").last
+        world.get_by_role("button", name="Memory limit").click()
+        page.locator("#middle").get_by_text("search").last.wait_for()
+        acknowledge = world.locator(".alert:not([hidden])", has_text="search").get_by_role(
+            "button", name="Acknowledge in"
+        )
+        acknowledge.first.click()
+        card.get_by_text("acknowledged by").wait_for()
+        shot(page, "6-acknowledged-1280-light")
+        world.get_by_role("button", name="Heal everything").click()
+
+
 def test_the_guide_stays_hidden_once_hidden(browser: Browser, running: Demo) -> None:
     running.ready()
     with visitor(browser, running.url) as page:
