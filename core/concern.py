@@ -22,6 +22,9 @@ DOWN = re.compile("notready|unreachable|down|unavailable", re.IGNORECASE)
 _RUN = re.compile(r"-\d{8,10}$")  # of a CronJob
 
 
+_MOST_NAMES = 20  # of alerts of one workload
+
+
 class Trace(Model):
     """One service or workload that alerts. Times are Unix seconds, of when alerts began to fire."""
 
@@ -33,6 +36,7 @@ class Trace(Model):
     release: str = ""  # what it was rolled out with last, and when
     rolled_out: float = 0.0
     alerts: int = 1
+    says: frozenset[str] = frozenset()  # names of its alerts, the first few
     minor: bool = False  # its alerts are for information, all of them
     everywhere: bool = False  # a DaemonSet: it has a pod on every node
     whole: bool = False  # its alerts name nothing but the namespace
@@ -43,6 +47,7 @@ class Trace(Model):
             first=min(self.first, other.first), last=max(self.last, other.last), on=self.on | other.on,
             pods_on=self.pods_on | other.pods_on, needs=self.needs | other.needs,
             release=latest.release, rolled_out=latest.rolled_out, alerts=self.alerts + other.alerts,
+            says=frozenset(sorted(self.says | other.says)[:_MOST_NAMES]),
             minor=self.minor and other.minor,
             everywhere=self.everywhere or other.everywhere, whole=self.whole and other.whole,
         )  # fmt: skip
@@ -188,9 +193,9 @@ def _trace(alert: Alert, at: float, needs: dict[str, str], seen: Seen) -> Trace:
     exact = node or (seen.pods.get(pod) if pod else None) or _only(_pods_on(alert.labels, seen))
     release, rolled_out = _rollout(alert.labels, seen)
     pods_on = frozenset() if exact or pod else _pods_on(alert.labels, seen)
-    return Trace(first=at, last=at, on=frozenset({exact} if exact else ()), pods_on=pods_on, needs=needs,
-                 release=release, rolled_out=rolled_out, whole=_name(alert.labels) is None,
-                 minor=severity_of(alert.labels) == "SEV4",
+    return Trace(first=at, last=at, says=frozenset({alert.name}), on=frozenset({exact} if exact else ()),
+                 pods_on=pods_on, needs=needs, release=release, rolled_out=rolled_out,
+                 whole=_name(alert.labels) is None, minor=severity_of(alert.labels) == "SEV4",
                  everywhere="daemonset" in alert.labels or "DaemonSet" in alert.name)  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from core.concern import Concern, Trace
@@ -28,7 +29,9 @@ def _workloads(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:
     names, alerts = {name for name, _ in failing}, sum(trace.alerts for _, trace in failing)
     down = {i: gap for i, held in may.items() if (gap := _since_down(held, at)) <= rule.node_within_s}
     least = rule.workloads_of_node if down else rule.workloads
-    if len(names) >= least:  # said of all alike: how many it is by now the card says
+    if len(names) >= least and (
+        down or _most_alike(failing) >= least
+    ):  # said of all alike: how many it is by now the card says
         said = f"at least {least} workloads began to fail within {rule.within_s} s"
     elif len(names) > 1 and alerts >= rule.alerts:
         said = f"at least {rule.alerts} alerts began within {rule.within_s} s"
@@ -40,6 +43,15 @@ def _workloads(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:
             yield Match(incident, "storm", why, down[incident], is_storm=True)
         elif incident in near:
             yield Match(incident, "storm", said, between(seen.new, held), is_storm=True)
+
+
+def _most_alike(failing: list[tuple[str, Trace]]) -> int:
+    """Of how many workloads the same alert fires: one trouble shows alike everywhere, several each in their own way."""
+    by_alert: dict[str, set[str]] = defaultdict(set)
+    for name, trace in failing:
+        for alert in trace.says:
+            by_alert[alert].add(name)
+    return max((len(names) for names in by_alert.values()), default=0)
 
 
 def _nodes(seen: Scene, may: dict[str, Concern]) -> Iterator[Match]:

@@ -351,7 +351,7 @@ def test_an_hour_without_pagerduty_loses_nothing_and_is_shown(paged: Night) -> N
         paged.retry()
     status = read_status(paged.records)
     assert status.unreachable["PagerDuty"] == NOON
-    assert status.queued == {"PagerDuty": 2}
+    assert status.queued["PagerDuty"] == 2
     said = answer(Command("status", MARIA, None, "C0SRE"), paged.records, lambda *_: ())
     assert "cannot reach PagerDuty since 12:00 UTC (2 updates queued)" in "".join(str(part) for part in _texts(said))
     assert "PagerDuty does not answer, 2 updates queued" in paged.card()
