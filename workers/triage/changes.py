@@ -28,6 +28,7 @@ from workers.triage.snapshot import Snapshot
 RECENT = timedelta(hours=24)
 MOST = 3  # rollouts of one workload
 _REVISION = "deployment.kubernetes.io/revision"
+_HISTORY = "deployment.kubernetes.io/revision-history"
 _DESIRED = "deployment.kubernetes.io/desired-replicas"
 _RESOURCES = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 
@@ -42,7 +43,10 @@ class Revision(NamedTuple):
 
 def is_taken_up_again(before: Revision | None, after: Revision) -> bool:
     """Whether a revision is an older one under a new number, as after a rollback."""
-    return bool(before and before.created and after.created and after.created < before.created)
+    if not (before and before.created and after.created):
+        return False
+    # Times are whole seconds; a ReplicaSet that had another number before says so.
+    return after.created < before.created or (after.created == before.created and _HISTORY in after.notes)
 
 
 def has_revisions(owner: str) -> bool:
