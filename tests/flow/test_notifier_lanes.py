@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -226,7 +227,8 @@ def worker(records: Records, slack: SlackThread) -> subprocess.Popen[bytes]:
         "SRE_DATA_DIR": str(records.settings.data_dir), "SLACK_BOT_TOKEN": slack.server.bot_token,
         "SLACK_API_URL": slack.server.url,
     }  # fmt: skip
-    return subprocess.Popen([sys.executable, "-m", "bot.cli", "worker", "notify"], env=env, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "bot.cli", "worker", "notify"]
+    return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def test_two_notifiers_keep_pace_and_order_and_post_nothing_twice(
@@ -276,7 +278,7 @@ def test_notifiers_that_are_killed_at_their_work_post_nothing_twice(
         for killed_after in (2, 5):
             post_forgotten(live)  # as the clock does
             slack.wait_for(lambda n=killed_after: len(all_of(slack.server)) >= n or None, timeout_s=60)
-            running.kill()
+            os.killpg(running.pid, signal.SIGKILL)  # with its scheduler
             running.wait()
             running = worker(live, slack)
         wait_until(lambda: post_forgotten(live) or not live.outbox.lanes(), timeout_s=60)
