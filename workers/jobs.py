@@ -149,7 +149,7 @@ def prepare(remediation_id: str) -> None:
 def decide(click_id: str) -> None:
     """Let a click count, or tell its author why not. Safe to repeat: a click counts once."""
     world = current()
-    from workers.loop import clicks
+    from workers.remediation import clicks
 
     clicks.answer(world.records.remediations.click(click_id), world)
 
@@ -157,7 +157,7 @@ def decide(click_id: str) -> None:
 def verify(remediation_id: str) -> None:
     """Look once at what became of an action. Safe to repeat."""
     world = current()
-    from workers.loop import watch
+    from workers.remediation import watch
 
     watch.look(remediation_id, world)
 
@@ -165,7 +165,7 @@ def verify(remediation_id: str) -> None:
 def lapse(remediation_id: str = "") -> None:
     """Count down, escalate and close what waits for approval; with an id, close that one. Safe to repeat."""
     records = current().records
-    from workers.loop import lapse as approvals
+    from workers.remediation import lapse as approvals
 
     if remediation_id:
         approvals.close(remediation_id, records)

@@ -74,8 +74,8 @@ def warm_operator(settings: Settings) -> None:
     it. Raises: ConfigError for a mistake in the policy."""
     import kubernetes.client  # noqa: F401  # 0.3 s
 
-    import workers.loop.clicks
-    import workers.loop.watch  # noqa: F401
+    import workers.remediation.clicks
+    import workers.remediation.watch  # noqa: F401
     from policies.decide import load
 
     load(settings, publish=True)

@@ -31,8 +31,8 @@ from tests.flow.posting import deliver
 from tests.unit.blocks.worlds import rollback
 from workers import jobs
 from workers.adapters.slack import SlackAdapter
-from workers.loop import lapse
-from workers.loop.proposals import move, show
+from workers.remediation import lapse
+from workers.remediation.proposals import move, show
 from workers.world import Outside, World, use
 
 WHO = Approvers(groups=(ON_CALL,))

@@ -25,10 +25,10 @@ from tests.flow.posting import serve_all, time_passes
 from tests.unit.blocks.worlds import rollback
 from workers import notifier
 from workers.adapters.slack import SlackAdapter
-from workers.loop.lapse import close
-from workers.loop.proposals import show
 from workers.loop.report import show_card, show_seen
 from workers.loop.shown import card_key, put, show_part
+from workers.remediation.lapse import close
+from workers.remediation.proposals import show
 
 SRE = "C0SRE"
 

@@ -22,8 +22,8 @@ from tests.flow.conftest import Starter
 from tests.flow.paging_lab import Night, night
 from tests.unit.blocks.worlds import rollback
 from workers import jobs
-from workers.loop import clicks
 from workers.paging.rota import is_on_call
+from workers.remediation import clicks
 from workers.world import use
 
 ON_CALL_DECIDES = Approvers(on_call=True)

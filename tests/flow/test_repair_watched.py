@@ -26,8 +26,8 @@ from sandbox.slack import SlackThread, run_in_thread
 from tests.flow.posting import deliver
 from workers.actions.catalogue import ACTIONS
 from workers.loop import act as act_module
-from workers.loop import watch
 from workers.loop.act import carry_out, means_for
+from workers.remediation import watch
 from workers.verify import judging, looking
 from workers.wiring import open_world
 from workers.world import World

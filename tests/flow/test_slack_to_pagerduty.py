@@ -24,8 +24,8 @@ from tests.flow.conftest import Starter
 from tests.flow.paging_lab import Night, night
 from tests.unit.blocks.worlds import rollback
 from workers import jobs
-from workers.loop import lapse
 from workers.paging.wanted import note_diagnosis
+from workers.remediation import lapse
 from workers.world import use
 
 

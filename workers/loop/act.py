@@ -19,10 +19,10 @@ from core.remediation import DryRun, Remediation, Target, digest_of
 from policies.decide import load
 from workers.actions.base import Act, Means
 from workers.actions.catalogue import ACTIONS
-from workers.loop.endings import cooling, end, finish
-from workers.loop.proposals import alerts_of, incident_of, move, note, set_incident, show
 from workers.loop.validate import validate
 from workers.loop.verify import measure
+from workers.remediation.endings import cooling, end, finish
+from workers.remediation.proposals import alerts_of, incident_of, move, note, set_incident, show
 from workers.standing import BEGUN, Approval, standing_of
 from workers.world import World
 

@@ -13,10 +13,10 @@ from core.incident import Incident, State
 from core.outbox import Message, View
 from core.queues import SHOW_INCIDENT
 from core.records import Records
-from workers.loop.lapse import supersede
-from workers.loop.proposals import offer
 from workers.loop.shown import card_key, put, root_key, show_part
 from workers.paging.wanted import note_diagnosis
+from workers.remediation.lapse import supersede
+from workers.remediation.proposals import offer
 
 
 def show_card(incident: Incident, records: Records) -> None:

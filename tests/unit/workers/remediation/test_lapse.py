@@ -9,7 +9,7 @@ import pytest
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-import workers.loop.lapse as lapse_module
+import workers.remediation.lapse as lapse_module
 from blocks.approval import APPROVE
 from blocks.parts import as_text
 from core.diagnosis import Investigation, Subject
@@ -21,8 +21,8 @@ from core.remediation import Remediation
 from core.settings import Approvers, Config
 from tests.conftest import NOON
 from tests.unit.blocks.worlds import rollback
-from workers.loop.lapse import close, lapse, redraw, supersede
-from workers.loop.proposals import drawn, move, show
+from workers.remediation.lapse import close, lapse, redraw, supersede
+from workers.remediation.proposals import drawn, move, show
 from workers.world import Outside, World, use
 
 CARD = "INV-3/proposal-1"

@@ -14,8 +14,8 @@ from core.remediation import Click, Remediation, digest_of
 from policies.decide import load
 from workers.actions.catalogue import ACTIONS
 from workers.loop.act import assess, carry_out, in_the_way, look_again, means_for, resume
-from workers.loop.proposals import incident_of, move, note, sentences_of, set_incident, show
 from workers.paging.rota import is_on_call
+from workers.remediation.proposals import incident_of, move, note, sentences_of, set_incident, show
 from workers.standing import Approval
 from workers.world import World
 

@@ -13,10 +13,10 @@ from core.records import Records
 from core.remediation import Remediation, Trend
 from workers.actions.catalogue import ACTIONS
 from workers.loop.act import interrupted, means_for
-from workers.loop.endings import end, finish
-from workers.loop.proposals import alerts_of, incident_of, move, note
 from workers.loop.shown import show_part
 from workers.loop.verify import WINDOW_S, Verdict, judge, measure, ripened
+from workers.remediation.endings import end, finish
+from workers.remediation.proposals import alerts_of, incident_of, move, note
 from workers.verify.picture import picture
 from workers.world import World
 

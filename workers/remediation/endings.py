@@ -8,9 +8,9 @@ from blocks.approval import handover_view
 from core.records import Records
 from core.remediation import Remediation, State
 from core.settling import resolve
-from workers.loop.lapse import supersede
-from workers.loop.proposals import incident_of, move, note_once, set_incident, show
 from workers.loop.shown import show_part
+from workers.remediation.lapse import supersede
+from workers.remediation.proposals import incident_of, move, note_once, set_incident, show
 
 # The cluster was touched, or may have been: the service is left alone for a while.
 TOUCHED: frozenset[State] = frozenset({"worked", "undone", "unproven", "interrupted"})

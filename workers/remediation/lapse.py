@@ -10,9 +10,9 @@ from core.outbox import Message, View
 from core.queues import DELIVER, LAPSE
 from core.records import Records
 from core.remediation import RUNNING, WAITING, Remediation
-from workers.loop.proposals import drawn, incident_of, move, note, note_once, set_incident, show
 from workers.loop.shown import put
 from workers.paging.wanted import page_about
+from workers.remediation.proposals import drawn, incident_of, move, note, note_once, set_incident, show
 
 TAKEN_UP = timedelta(seconds=10)  # by an operator that runs, usually within one
 ESCALATE_AFTER = 2 / 3  # of its life
