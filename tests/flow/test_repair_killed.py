@@ -51,16 +51,26 @@ def test_an_approved_repair_killed_anywhere_is_done_once_or_not_at_all(operator:
 
 
 def test_a_repair_of_its_own_killed_anywhere_is_done_once_or_not_at_all(operator: Operator) -> None:
-    broken(operator, "autonomous")
-    before = operator.changes
-    boundaries = operator.run("prepare", "ACT-1")["boundaries"]
-    assert check(operator, before) == "watching"
+    state, boundaries = by_itself(operator, None)
+    assert state == "watching"
     for die_at in (*range(1, 10), *range(10, boundaries + 1, 4)):  # what follows is as for an approved one
+        assert by_itself(operator, die_at)[0] in ("watching", "interrupted"), f"boundary {die_at}"
+
+
+def by_itself(operator: Operator, die_at: int | None) -> tuple[str, int]:
+    """A repair without a person: how it stands, and the boundaries passed. On a machine that stalls, a rollout may
+    have more pods at the time than one may touch alone, and then it is asked: it is tried on a fresh one."""
+    for _ in range(5):
         broken(operator, "autonomous")
         before = operator.changes
-        operator.kill("prepare", "ACT-1", die_at)
-        operator.run("prepare", "ACT-1")
-        assert check(operator, before) in ("watching", "interrupted"), f"boundary {die_at}"
+        if die_at:
+            operator.kill("prepare", "ACT-1", die_at)
+        passed = operator.run("prepare", "ACT-1")["boundaries"]
+        state = check(operator, before)
+        codes = operator.records.remediations.get("ACT-1").proposal.decision.codes
+        if not (state == "asked" and "blast_radius.pods" in codes):
+            break
+    return state, passed
 
 
 def test_a_watch_killed_anywhere_comes_to_its_end(tmp_path: Path, redis_data: Path, redis_client: redis.Redis) -> None:

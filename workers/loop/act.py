@@ -22,7 +22,7 @@ from workers.actions.catalogue import ACTIONS
 from workers.loop.validate import validate
 from workers.loop.verify import measure
 from workers.remediation.endings import cooling, end, finish
-from workers.remediation.proposals import alerts_of, incident_of, move, note, set_incident, show
+from workers.remediation.proposals import alerts_of, incident_of, move, note, note_once, set_incident, show
 from workers.standing import BEGUN, Approval, standing_of
 from workers.world import World
 
@@ -45,6 +45,8 @@ def prepare(remediation_id: str, world: World) -> None:
     if rem.state != "proposed":
         if rem.alone:
             resume(rem, world)
+        elif rem.state == "asked":
+            _tell_asked(rem, records)  # whoever asked may have died before anybody saw it
         return
     incident = incident_of(rem, records)
     if incident and not incident.is_open:
@@ -98,7 +100,13 @@ def _ask(rem: Remediation, records: Records) -> None:
     now = records.now()
     lasts = timedelta(seconds=load(records.settings).approval_age_s)
     rem = move(rem, records, "proposed", state="asked", asked_at=now, expires_at=now + lasts)
-    note("approval.asked", rem, records, digest=rem.digest, expires_at=(now + lasts).isoformat())
+    _tell_asked(rem, records)
+
+
+def _tell_asked(rem: Remediation, records: Records) -> None:
+    """Safe to repeat."""
+    expires_at = rem.expires_at.isoformat() if rem.expires_at else None
+    note_once("approval.asked", rem, records, digest=rem.digest, expires_at=expires_at)
     show(rem, records)
     set_incident(rem, "waiting", records)
 
