@@ -137,7 +137,9 @@ def _alerts(counts: Mapping[str, int]) -> str:
         ("resolved_unknown", "resolved that nobody knew"),
     )  # fmt: skip
     said = [f"{counts[key]:,} {word}" for key, word in words if counts.get(key)]
-    groups = f"{counts.get('opened', 0):,} incidents opened, {counted(counts.get('joined', 0), 'group')} joined"
+    groups = (
+        f"{counted(counts.get('opened', 0), 'incident')} opened, {counted(counts.get('joined', 0), 'group')} joined"
+    )
     return f"{', '.join(said) or 'none'} · {groups}"
 
 

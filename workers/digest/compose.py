@@ -81,9 +81,10 @@ def _broke(incident: Incident, given: Material) -> Broke:
     fix = incident.command.fix
     if fix and not fix.action:
         done.append(Done(what=lowered(fix.what), by=fix.by))
+    cause = given.causes.get(incident.id) or incident.headline or ""  # which tells of the action once there is one
     return Broke(
         id=incident.id, title=incident.title, severity=incident.severity, service=incident.service or "",
-        began_at=incident.opened_at, ended_at=incident.resolved_at, cause=incident.headline or "", done=tuple(done),
+        began_at=incident.opened_at, ended_at=incident.resolved_at, cause=cause, done=tuple(done),
         alerts=len(incident.alerts) + incident.truncated_alerts, commander=incident.command.commander or "",
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -52,6 +52,7 @@ class Material:
     certificates: tuple[ChangeEvent, ...]
     gaps: tuple[Gap, ...]
     incidents: tuple[Incident, ...]  # that were open at some time of it, newest first; none that was merged
+    causes: dict[str, str]  # what was found to be the cause, by incident
     remediations: tuple[Remediation, ...]  # of these incidents
     paged: dict[str, tuple[Change, ...]]  # what PagerDuty told, by incident
     firings: tuple[Firing, ...]  # that began in it
@@ -110,6 +111,7 @@ def read(records: Records, period: Period) -> Material:
         period=period, now=records.now(), changes=changes, certificates=tuple(certificates),
         known_since=min(noted, datetime.fromtimestamp(first, noted.tzinfo)) if first is not None else noted,
         gaps=records.changes.gaps(period.start, period.end), incidents=incidents,
+        causes=dict(_causes(records, incidents)),
         remediations=records.remediations.of_incidents(i.id for i in incidents),
         paged={i.id: records.pages.changes(i.id) for i in incidents if i.pages},
         firings=tuple(kept), past=past, acted=acted_on(records, past.incidents),
@@ -124,3 +126,10 @@ def read(records: Records, period: Period) -> Material:
         ),
         watched=tuple(b for b in records.baselines.all() if period.covers((b.service,))),
     )  # fmt: skip
+
+
+def _causes(records: Records, incidents: Iterable[Incident]) -> Iterator[tuple[str, str]]:
+    for inv in records.investigations.find_many(i.investigation for i in incidents if i.investigation):
+        cause = inv.diagnosis.root_cause if inv.diagnosis and inv.diagnosis.status == "diagnosed" else None
+        if inv.incident and cause:
+            yield inv.incident, cause.statement

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from core.diagnosis import Diagnosis, Investigation, RootCause, Subject
 from core.digest_settings import DigestTime
 from core.incident import Incident
 from core.page import Change, Page, Person
@@ -46,6 +47,23 @@ def test_a_service_s_digest_is_about_that_service(nine: Records) -> None:
     found = make(nine, period(frozenset({"checkout"})))
     assert [d.event.service for d in found.deploys] == ["checkout"]
     assert ([b.id for b in found.broke], found.alerts) == (["INC-42"], 1)
+
+
+def test_what_broke_is_told_by_its_cause_not_by_what_the_card_says_of_the_repair(nine: Records) -> None:
+    cause = RootCause(
+        condition="CrashLoopBackOff", target="Deployment/a", namespace="shop", statement="It cannot start."
+    )
+    found = Diagnosis(
+        status="diagnosed", root_cause=cause, confidence=0.9, confidence_why=(), evidence_coverage=1.0, claims=(),
+        reasoner="runbooks",
+    )  # fmt: skip
+    at = lab.NINE - timedelta(hours=2)
+    nine.investigations.save(
+        Investigation(id="INV-1", incident="INC-1", subject=Subject(text="a"), started_at=at, diagnosis=found)
+    )
+    told = {"investigation": "INV-1", "headline": "Rolled a back."}
+    nine.incidents.save(Incident(id="INC-1", title="t", source="slack", opened_at=at, **told))
+    assert [broke.cause for broke in make(nine, period()).broke] == ["It cannot start."]
 
 
 @pytest.mark.parametrize(("at", "woken"), [("02:15", True), ("06:59", True), ("07:00", False), ("21:59", False)])
