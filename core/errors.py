@@ -4,6 +4,7 @@ SreError
 │   ├── Absent          there is no such thing
 │   ├── Forbidden       the account may not read it
 │   ├── Expired         the source no longer has what came after that point; read the whole again
+│   ├── Busy            the source asks to be left alone for retry_after_s
 │   └── BadQuestion     what was asked makes no sense to the source; ask otherwise
 ├── Transient           retried after retry_after_s
 ├── NotFound
@@ -44,6 +45,14 @@ class Forbidden(ToolError):
 
 class Expired(ToolError):
     """The source no longer has what came after the point that was named."""
+
+
+class Busy(ToolError):
+    """The source asks to be left alone for `retry_after_s` seconds."""
+
+    def __init__(self, what: str, why: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(what, why)
+        self.retry_after_s = retry_after_s
 
 
 class BadQuestion(ToolError):

@@ -59,8 +59,9 @@ class Watch(Protocol):
 class Watched(Cluster, Protocol):
     """A cluster that can be followed."""
 
-    def watch(self, path: str, *, since: str, timeout_s: int) -> Watch:
-        """Follow a list from the resourceVersion `since` on, for at most `timeout_s` seconds."""
+    def watch(self, path: str, *, since: str, timeout_s: int, begun: Callable[[], object]) -> Watch:
+        """Follow a list from the resourceVersion `since` on, for at most `timeout_s` seconds. `begun` is called once
+        the server has agreed to it, which on a quiet list may be long before the first event."""
         ...
 
 

@@ -41,7 +41,8 @@ class Stream:
         self._closed = False
 
     def lines(self) -> Iterator[bytes]:
-        """Whole lines, without their ends. Raises: Lost when it breaks off without having been closed."""
+        """Whole lines, without their ends. Raises: Lost when it breaks off, also in a line, without having been
+        closed."""
         from urllib3 import exceptions as urllib3
 
         rest = b""
@@ -49,6 +50,8 @@ class Stream:
             for chunk in self._response.stream(65_536):
                 *lines, rest = (rest + chunk).split(b"\n")
                 yield from filter(None, lines)
+            if rest and not self._closed:
+                raise Lost("broke off")
         except urllib3.ReadTimeoutError as error:
             if not self._closed:
                 raise Lost("slow") from error

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Absent, Expired, Forbidden, SreError, ToolError, Unreachable
+from core.errors import Absent, Busy, Expired, Forbidden, SreError, ToolError, Unreachable
 from core.settings import Settings
 from workers.adapters.kube_connection import Answer, Connection, Lost, Stream, seconds
 from workers.adapters.kubeconfig import load, read_context, write_context
@@ -21,6 +21,7 @@ PAGE = 500  # what kubectl asks for at once
 READ_S = 8.0  # an API server that takes longer for a page of 500 is itself part of the trouble
 MAX_LOG_BYTES = 256 * 1024
 WATCH_GRACE_S = 10.0  # beyond a watch's own end, for the server to end it
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _RESTARTS = 3  # of a list whose continue token expired
 _MAX_WAIT_S = 1.0  # the longest Retry-After that is waited for, once
 _ACCOUNT = re.compile(r'User "([\w@.:/-]{1,200})" cannot')
@@ -49,14 +50,17 @@ class _Expired(Exception):
 class KubernetesWatch:
     """Implements workers.ports.Watch."""
 
-    def __init__(self, cluster: KubernetesCluster, path: str, since: str, timeout_s: int) -> None:
+    def __init__(
+        self, cluster: KubernetesCluster, path: str, since: str, timeout_s: int, begun: Callable[[], object]
+    ) -> None:
         self._cluster, self._path, self._since, self._timeout_s = cluster, path, since, timeout_s
+        self._begun = begun
         self._stream: Stream | None = None
         self._closed = False
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         if not self._closed:
-            yield from self._cluster.follow(self._path, self._since, self._timeout_s, self._hold)
+            yield from self._cluster.follow(self._path, self._since, self._timeout_s, self._hold, self._begun)
 
     def close(self) -> None:
         self._closed = True
@@ -126,11 +130,13 @@ class KubernetesCluster:
         target = check(path, query)
         return self._read(path, query, target).decode("utf-8", "replace")
 
-    def watch(self, path: str, *, since: str, timeout_s: int) -> KubernetesWatch:
+    def watch(self, path: str, *, since: str, timeout_s: int, begun: Callable[[], object]) -> KubernetesWatch:
         """Implements workers.ports.Watched. Connects with the first step of the iteration."""
-        return KubernetesWatch(self, path, since, timeout_s)
+        return KubernetesWatch(self, path, since, timeout_s, begun)
 
-    def follow(self, path: str, since: str, timeout_s: int, hold: Callable[[Stream], None]) -> Iterator[dict[str, Any]]:
+    def follow(
+        self, path: str, since: str, timeout_s: int, hold: Callable[[Stream], None], begun: Callable[[], object]
+    ) -> Iterator[dict[str, Any]]:
         """The events of a watch; `hold` is given what closes it."""
         target = check_watch(path)
         query: dict[str, str | int] = {
@@ -143,22 +149,34 @@ class KubernetesCluster:
                 raise Expired(str(target), "the changes since then are no longer kept (410)")
             if stream.status != 200:
                 raise self._refusal(Answer(stream.status, stream.headers, stream.body()), target)
+            begun()
             for line in stream.lines():
-                event = self._object(target, line)
-                if event.get("type") == "ERROR":
-                    raise self._ended(event.get("object") or {}, target)
-                if (event.get("object") or {}).get("kind") == "Secret":
-                    raise ToolError("secrets", "never read here")
-                yield event
+                yield self._event(self._object(target, line), target)
         except Lost as error:
             raise self._unanswered(error, target) from error
 
+    def _event(self, event: dict[str, Any], target: Target) -> dict[str, Any]:
+        """The event, if it is one. Raises: ToolError, also when it says why the server ends the watch."""
+        kind, changed = event.get("type"), event.get("object")
+        if kind == "ERROR":
+            raise self._ended(changed if isinstance(changed, dict) else {}, target)
+        if not isinstance(changed, dict) or not isinstance(meta := changed.get("metadata"), dict):
+            raise ToolError(str(target), "the API server sent something else than an event")
+        if kind != "BOOKMARK" and (kind not in _CHANGES or not isinstance(meta.get("name"), str)):
+            raise ToolError(str(target), "the API server sent something else than an event")
+        if changed.get("kind") == "Secret":
+            raise ToolError("secrets", "never read here")
+        return event
+
     def _ended(self, status: dict[str, Any], target: Target) -> ToolError:
         """Why the server ends a watch whose answer had begun."""
-        code = int(status.get("code") or 500)
+        code = status.get("code") or 500
         if code == 410:
             return Expired(str(target), "the changes since then are no longer kept (410)")
-        return ToolError(str(target), f"the API server ended the watch ({code})")
+        if code == 429:
+            return Busy(str(target), "the API server is too busy (429)")
+        why = f" ({code})" if isinstance(code, int) else ""
+        return ToolError(str(target), f"the API server ended the watch{why}")
 
     def may(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
         """Whether these credentials allow it: the API's own answer, which anybody may ask for and changes nothing.
@@ -265,7 +283,12 @@ class KubernetesCluster:
             return Forbidden(str(target), f"forbidden: {who} may not {verb} {'it' if target.name else 'them'}")
         if status == 404:
             return Absent(str(target), "there is none" if target.name else "this API server does not serve them")
-        why = {410: "the list expired (410)", 429: "the API server is too busy (429)"}.get(status)
-        if why is None:
-            why = f"the API server failed ({status})" if status >= 500 else f"the API server refused it ({status})"
+        if status == 410:
+            return ToolError(str(target), "the list expired (410)")
+        if status == 429:
+            asked_s = seconds(answer.headers.get("Retry-After"), 1.0)
+            return Busy(str(target), "the API server is too busy (429)", asked_s)
+        why = f"the API server failed ({status})" if status >= 500 else f"the API server refused it ({status})"
+        if "Retry-After" in answer.headers:
+            return Busy(str(target), why, seconds(answer.headers["Retry-After"], 1.0))
         return ToolError(str(target), why)

@@ -19,7 +19,7 @@ from core.records import Records
 from workers.changes.comparing import Comparison
 from workers.changes.kinds import PATHS, Kind
 from workers.changes.state import RENEW_S, Seen, State
-from workers.changes.stream import Change, Failed, Heard, Page, Reader
+from workers.changes.stream import Begun, Change, Failed, Heard, Page, Reader
 from workers.ports import Watched
 
 log = get_logger(__name__)
@@ -130,6 +130,9 @@ class _Watch:
                     return
             if now - tried >= AGAIN_S:
                 tried = now
+                if not all(reader.is_alive() for reader in self._readers):  # by a mistake of ours; all begin again
+                    log.error("changes_reader_ended", cluster=self._owner.cluster)
+                    break
                 self._comparison.try_again()
                 self._declare()
             if now - saved >= SAVE_S:
@@ -153,6 +156,8 @@ class _Watch:
         if not self._down and not self._is_up:
             self._is_up = True
             self._owner.reachable()
+        if isinstance(heard, Begun):
+            return
         if isinstance(heard, Page):
             if heard.first:
                 self._begin_list(heard.kind)

@@ -27,17 +27,20 @@ class Keeper(threading.Thread):
         self._records = records
         self._stop_asked = threading.Event()
         self._collectors: dict[str, Collector] = {}
+        self._told: set[str] = set()  # clusters that there is no way to
 
     def run(self) -> None:
-        names = [name for name in clusters_of(self._records) if self._is_configured(name)]
+        names = clusters_of(self._records)
         due = dict.fromkeys(names, 0.0)
         while not self._stop_asked.is_set():
             for name in names:
                 held = self._collectors.get(name)
-                if held is None or (not held.is_alive() and time.monotonic() >= due[name]):
-                    if held is not None:
-                        log.error("collector_ended", cluster=name)
-                    due[name] = time.monotonic() + RESTART_S
+                if (held and held.is_alive()) or time.monotonic() < due[name]:
+                    continue
+                if held:
+                    log.error("collector_ended", cluster=name)
+                due[name] = time.monotonic() + RESTART_S
+                if held or self._is_configured(name):
                     self._collectors[name] = self._start(name)
             self._stop_asked.wait(_LOOK_S)
 
@@ -60,11 +63,14 @@ class Keeper(threading.Thread):
         return open_cluster(self._records.settings, name or None)
 
     def _is_configured(self, name: str) -> bool:
-        """Whether there is a way to it at all; whether it answers is another matter."""
+        """Whether there is a way to it at all; whether it answers is another matter. It may come later: a credential
+        plugin that fails while the network is away is a setting that is wrong, until it is right."""
         try:
             self._open(name)
         except ConfigError as error:
-            log.info("changes_not_followed", cluster=name, why=str(error))
+            if name not in self._told:
+                log.info("changes_not_followed", cluster=name, why=str(error))
+            self._told.add(name)
             return False
         return True
 

@@ -6,11 +6,12 @@ import contextlib
 import queue
 import random
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from core.errors import Absent, Expired, Forbidden, SreError, ToolError
+from core.errors import Absent, Busy, Expired, Forbidden, SreError, ToolError
 from core.log import get_logger
 from workers.changes.kinds import PATHS, Kind
 from workers.ports import Watch, Watched
@@ -21,6 +22,7 @@ log = get_logger(__name__)
 PAGE = 100  # objects at a time: ConfigMaps may have a megabyte each
 WATCH_S = 240  # a quiet watch whose server has gone without a word is found out after so long
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+SHORT_S = 1.0  # a watch that ends so soon, and well, did not last: what is between us and the server cuts it
 REFUSED_WAIT_S = 300.0  # rights change when a person changes them
 
 
@@ -44,6 +46,13 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """The server answers; whether anything of this kind has changed, nobody has said yet."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True)
 class Quiet:
     """Nothing of this kind has changed up to this version."""
 
@@ -59,7 +68,7 @@ class Failed:
     error: SreError
 
 
-Heard = Page | Change | Quiet | Failed
+Heard = Begun | Page | Change | Quiet | Failed
 
 
 class Reader(threading.Thread):
@@ -74,26 +83,32 @@ class Reader(threading.Thread):
         self._cluster, self.kind, self._since, self._heard = cluster, kind, since, heard
         self._stop_asked = threading.Event()
         self._watch: Watch | None = None
+        self._listed_at: float | None = None
 
     def run(self) -> None:
         wait_s = FIRST_WAIT_S
         while not self._stop_asked.is_set():
             try:
                 for said in self._listen():
-                    wait_s = FIRST_WAIT_S
+                    if not isinstance(said, Page):  # lists that come through tell nothing of the watches
+                        wait_s = FIRST_WAIT_S
                     if not self._put(said):
                         return
                 continue
-            except Expired:
+            except Expired as error:
                 self._since = ""
                 pause_s = 0.0
+                if self._listed_at is not None and time.monotonic() - self._listed_at < LONGEST_WAIT_S:
+                    self._put(Failed(self.kind, error))  # what was just listed is kept no more: listing does not help
+                    pause_s, wait_s = _about(wait_s), min(2 * wait_s, LONGEST_WAIT_S)
             except (Forbidden, Absent) as error:
                 self._put(Failed(self.kind, error))
                 pause_s = REFUSED_WAIT_S
             except SreError as error:
                 self._put(Failed(self.kind, error))
-                pause_s = wait_s * random.uniform(0.7, 1.3)  # so that seven do not come back at once
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                pause_s, wait_s = _about(wait_s), min(2 * wait_s, LONGEST_WAIT_S)
+                if isinstance(error, Busy):
+                    pause_s = max(pause_s, min(error.retry_after_s, REFUSED_WAIT_S))
             self._stop_asked.wait(pause_s)
 
     def stop(self) -> None:
@@ -105,9 +120,12 @@ class Reader(threading.Thread):
     def _listen(self) -> Iterator[Heard]:
         if not self._since:
             yield from self._list()
-        watch = self._watch = self._cluster.watch(PATHS[self.kind], since=self._since, timeout_s=WATCH_S)
+        watch = self._watch = self._cluster.watch(
+            PATHS[self.kind], since=self._since, timeout_s=WATCH_S, begun=lambda: self._put(Begun(self.kind))
+        )
         if self._stop_asked.is_set():
             return
+        began = time.monotonic()
         for event in watch:
             changed = event.get("object") or {}
             version = str((changed.get("metadata") or {}).get("resourceVersion") or self._since)
@@ -118,6 +136,8 @@ class Reader(threading.Thread):
                 said = Change(self.kind, event["type"], changed, version)
             yield said
             self._since = version
+        if time.monotonic() - began < SHORT_S and not self._stop_asked.is_set():
+            raise ToolError(f"changes of kind {self.kind}", "the watch ended as soon as it had begun")
         yield Quiet(self.kind, self._since)
 
     def _list(self) -> Iterator[Heard]:
@@ -136,7 +156,7 @@ class Reader(threading.Thread):
             yield Page(self.kind, page.get("items") or [], first, not token, version)
             first = False
             if not token:
-                self._since = version
+                self._since, self._listed_at = version, time.monotonic()
                 return
 
     def _put(self, said: Heard) -> bool:
@@ -146,3 +166,8 @@ class Reader(threading.Thread):
                 self._heard.put(said, timeout=0.5)
                 return True
         return False
+
+
+def _about(wait_s: float) -> float:
+    """So that seven do not come back at once."""
+    return wait_s * random.uniform(0.7, 1.3)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from core.change_events import ChangeEvent
-from core.model import Model
+from core.model import Model, Moment
 from core.observation import FieldChange
 from workers.changes import who
 from workers.changes.damping import Run, go_on
@@ -16,6 +16,7 @@ from workers.triage.objects import Obj, annotations_of, labels_of, name_of, name
 
 REVISION = "deployment.kubernetes.io/revision"
 JUST_NOW = timedelta(minutes=2)  # a field that was written longer ago was not written now
+SAME_SECOND = timedelta(seconds=5)  # times are whole seconds, and are heard of within a few
 
 
 class Facts(Model):
@@ -24,6 +25,7 @@ class Facts(Model):
     uid: str
     revision: int = 0  # of Deployments; others say so in their ControllerRevisions
     replicas: int | None = None  # None: a DaemonSet
+    written: Moment | None = None  # when `replicas` was, as the object says
     mark: str | None = None  # of the bot's last action
     chart: str = ""  # "checkout-1.8.4"
     app_version: str = ""
@@ -41,7 +43,8 @@ def facts_of(workload: Obj, before: Facts | None = None) -> Facts:
     replicas = spec_of(workload).get("replicas")
     return Facts(
         uid=str(workload["metadata"].get("uid")), revision=int(revision) if revision.isdigit() else 0,
-        replicas=int(replicas) if replicas is not None else None, mark=who.mark_of(workload),
+        replicas=int(replicas) if replicas is not None else None,
+        written=who.hand_on(workload, "spec", "replicas").at, mark=who.mark_of(workload),
         chart=labels.get("helm.sh/chart", ""), app_version=labels.get("app.kubernetes.io/version", ""),
         release=f"{where}/{release}" if release else "", configs=configs_of(template_of(workload)),
         scaling=before.scaling if before else None,
@@ -64,6 +67,9 @@ def scaled(kind: str, workload: Obj, before: Facts, autoscaled: bool | None, pla
     written = bool(hand.at and hand.at >= (place.since or place.now - JUST_NOW))
     by = _by(workload, before, hand if written else None, autoscaled)
     at = hand.at if written and hand.at else place.now
+    # Kubernetes 1.20 leaves the time as it was where the same client writes the same fields again.
+    if at == before.written and place.now - at > SAME_SECOND:
+        at = place.now
     meta = workload["metadata"]
     run = go_on(before.scaling, at, f"{meta.get('uid')}:{meta.get('resourceVersion')}", by=by, was=str(was))
     steps = "" if run.times == 1 else f" ({run.times} times in {_span(run)})"
