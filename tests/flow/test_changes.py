@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from rq.cron import CronScheduler
 
 from core.change_events import ChangeEvent, Gap
 from core.records import Records, open_records
@@ -20,7 +26,8 @@ from sandbox.kubernetes.managers import signed
 from workers.adapters.kubernetes import open_cluster
 from workers.changes import collector
 from workers.changes.collector import Collector
-from workers.changes.state import State, watching
+from workers.changes.kinds import PATHS
+from workers.changes.state import LEASE_S, RENEW_S, State, watching
 
 CLUSTER = "shop-eu"
 
@@ -186,3 +193,64 @@ def test_a_collector_that_dies_is_followed_by_another_and_nothing_is_told_twice(
     post.change("deployments", "search", lambda d: d["spec"].update(replicas=2))
     assert len(post.changes(kind="rollback")) == 1
     assert len(post.changes(kind="deploy", version="1.8.4")) == 1
+
+
+@contextmanager
+def clocks(post: Post, folder: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts `sre-bot cron` as a process, as often as it is called."""
+    data = post.records.settings.data_dir
+    environment = {**post.company.environment(), "PATH": os.environ["PATH"], "HOME": str(folder),
+                   "SRE_DATA_DIR": str(data), "PYTHONPATH": str(Path(__file__).parents[2])}  # fmt: skip
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        log = (folder / f"cron-{len(started)}.log").open("wb")
+        with log:
+            child = subprocess.Popen([sys.executable, "-m", "bot.cli", "cron"], env=environment, stdout=log, stderr=log)
+        started.append(child)
+        return child
+
+    try:
+        yield start
+    finally:
+        for child in started:
+            child.terminate()
+        for child in started:
+            child.wait(20)
+
+
+def test_a_process_that_is_killed_is_followed_by_another_and_no_change_is_lost_or_doubled(
+    post: Post, tmp_path: Path
+) -> None:
+    def holder() -> object:
+        return post.records.redis.get(f"sre:changes-lease:{CLUSTER}")
+
+    with clocks(post, tmp_path) as start:
+        first = start()
+        held = f"sre:changes-of:{CLUSTER}"
+        wait_until(lambda: all(post.records.redis.hexists(held, f"seen:{kind}") for kind in PATHS), 40)
+        killed_one = holder()
+        start()
+        wait_until(lambda: len(CronScheduler.all(post.records.redis)) == 2, 40)
+        post.company.inject(BAD_DEPLOY)
+        post.change("deployments", "catalog", lambda d: d["spec"].update(replicas=4))
+        post.once(kind="deploy", version="1.8.4")
+        post.once(kind="scale", service="catalog")
+        assert holder() == killed_one
+        first.send_signal(signal.SIGKILL)  # before it saved how far it was
+        killed = time.monotonic()
+        post.change("deployments", "search", lambda d: d["spec"].update(replicas=3))
+        post.change("configmaps", "old-banner", lambda c: c.update(data={"text": "Spring sale"}))
+        wait_until(lambda: holder() not in (None, killed_one), LEASE_S + RENEW_S + 5)
+        taken_s = time.monotonic() - killed
+        post.once(kind="scale", service="search")
+        post.once(kind="config")
+        post.company.heal()
+        post.once(kind="rollback")
+    post.change("deployments", "catalog", lambda d: d["spec"].update(replicas=3))
+    post.change("deployments", "search", lambda d: d["spec"].update(replicas=2))
+    assert taken_s < 30
+    assert post.gaps() == ()
+    assert sorted((e.kind, e.service) for e in post.changes() if e.kind != "config") == [
+        ("deploy", "checkout"), ("rollback", "checkout"), ("scale", "catalog"), ("scale", "search"),
+    ]  # fmt: skip

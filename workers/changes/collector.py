@@ -12,7 +12,7 @@ from secrets import token_hex
 import redis
 
 from core.change_events import Gap
-from core.errors import SreError, Unreachable
+from core.errors import Absent, Busy, Forbidden, SreError, Unreachable
 from core.joining import note_change
 from core.log import get_logger
 from core.records import Records
@@ -152,10 +152,7 @@ class _Watch:
         if isinstance(heard, Failed):
             self._failed(heard)
             return
-        self._down.discard(heard.kind)
-        if not self._down and not self._is_up:
-            self._is_up = True
-            self._owner.reachable()
+        self._answers(heard.kind)
         if isinstance(heard, Begun):
             return
         if isinstance(heard, Page):
@@ -175,6 +172,14 @@ class _Watch:
             self._down.add(heard.kind)
             self._is_up = False
             self._owner.unreachable()
+        elif isinstance(heard.error, (Absent, Busy, Forbidden)):
+            self._answers(heard.kind)
+
+    def _answers(self, kind: Kind) -> None:
+        self._down.discard(kind)
+        if not self._down and not self._is_up:
+            self._is_up = True
+            self._owner.reachable()
 
     def _begin_list(self, kind: Kind) -> None:
         """A list instead of what the watch would have said: what came and went meanwhile is not known."""

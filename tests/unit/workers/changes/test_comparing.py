@@ -156,6 +156,14 @@ def test_two_processes_tell_the_same_rollout_under_one_id() -> None:
     assert [e.id for e in rolled_out(one)] == [e.id for e in rolled_out(other)]
 
 
+def test_a_scaling_that_left_the_time_of_the_write_before_it_is_of_now() -> None:
+    desk = Desk()
+    managed = hand("kubectl-patch", 0, "spec", "replicas")
+    desk.see(workload(meta={"managedFields": managed}))
+    [event] = desk.see(workload(replicas=6, meta={"managedFields": managed}), minutes=1)
+    assert event.at == NOON + timedelta(minutes=1)
+
+
 def test_a_template_that_returns_to_an_older_revision_is_a_rollback() -> None:
     desk = Desk()
     rolled_out(desk)

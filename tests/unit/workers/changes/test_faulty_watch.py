@@ -170,3 +170,14 @@ def test_a_cluster_that_answers_again_is_called_reachable_though_nothing_changes
     with collecting(records):
         wait_until(lambda: not records.switches.unreachable(), 15)
     assert told(records) == []
+
+
+def test_a_kind_that_may_be_read_no_more_does_not_keep_a_cluster_unreachable(
+    script: Script, records: Records, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Collector, "unreachable", lambda self: said.append("away"))
+    monkeypatch.setattr(Collector, "reachable", lambda self: said.append("back"))
+    script.watches["ConfigMap"] = [(401,), (403,)]
+    with collecting(records):
+        wait_until(lambda: said[-2:] == ["away", "back"], 15)
