@@ -148,11 +148,16 @@ class ActionsContract:
 
     def test_a_restart_replaces_every_pod_once(self, stage: Stage) -> None:
         name = stage.deployment()
-        before = self.pods(stage, name)
-        # A deployment is given its revision a moment after it is made, and counts as changed by that.
-        stage.eventually(lambda: Doing(stage, "restart_deployment", name).dry_run().passed, "a revision")
-        doing = Doing(stage, "restart_deployment", name)
-        assert doing.dry_run().change == ("every pod is replaced, as by kubectl rollout restart",)
+        tried: list[Doing] = []
+
+        def rehearsed() -> bool:
+            """A deployment is given its revision a moment after it is changed, and counts as changed by that."""
+            tried.append(Doing(stage, "restart_deployment", name))
+            return tried[-1].dry_run().change == ("every pod is replaced, as by kubectl rollout restart",)
+
+        stage.eventually(rehearsed, "a dry run that passes")
+        doing, before = tried[-1], self.pods(stage, name)
+        assert doing.dry_run().passed
         assert self.pods(stage, name) <= before  # some of an earlier rollout may just be ending
         doing.execute("ACT-5")
         stamp = template_of(stage.means.cluster.get(self.at(stage, name)))["metadata"]["annotations"]
