@@ -18,7 +18,7 @@ from policies.files import own_actions
 @click.argument("service", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status(service: str | None, as_json: bool) -> None:
-    """Open incidents, firing alerts, mode, and what cannot be reached, from stored state."""
+    """Open incidents, firing alerts, deploys, mode, and what cannot be reached, from stored state."""
     with opened_records() as records:
         found = read_status(records, service)
     if as_json:
